@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM become `Interrupted`, raised in the main thread, except while held off."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from bluegreen.errors import Interrupted
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Hold:
+    depth = 0
+    pending = False
+
+
+def install() -> None:
+    """Called once, by the command line; in a library or a test nothing is installed."""
+    for number in _SIGNALS:
+        signal.signal(number, _on_signal)
+
+
+def _on_signal(number: int, _: FrameType | None) -> None:
+    if _Hold.depth:
+        _Hold.pending = True
+        return
+    raise Interrupted(signal.Signals(number).name)
+
+
+@contextmanager
+def held_off() -> Iterator[None]:
+    """What runs inside is not interrupted; a signal that came meanwhile is raised after it."""
+    _Hold.depth += 1
+    try:
+        yield
+    finally:
+        _Hold.depth -= 1
+    if _Hold.pending and not _Hold.depth:
+        _Hold.pending = False
+        raise Interrupted("interrupted")
