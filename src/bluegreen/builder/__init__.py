@@ -1,0 +1,17 @@
+"""From a Dockerfile, or from an image that others built, to an image that is a release's own.
+
+    build()      by buildx, or by the classic builder where that is safe
+    prebuilt()   `--image`: pull if need be, and give it a tag of the release's own
+    oci_labels() what an image says of itself
+
+Everything that goes wrong here is a BuildFailed, but for an engine that is away.
+"""
+
+from __future__ import annotations
+
+from bluegreen.builder.build import build
+from bluegreen.builder.labels import oci_labels
+from bluegreen.builder.prebuilt import prebuilt
+from bluegreen.builder.request import BuildRequest, Built, Secret
+
+__all__ = ["BuildRequest", "Built", "Secret", "build", "oci_labels", "prebuilt"]
