@@ -1,0 +1,154 @@
+"""One site on the running edge: what a release acts through (`ports.Edge`)."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from functools import cached_property
+
+from bluegreen import durable, probe
+from bluegreen.edge.admin import Admin
+from bluegreen.edge.config import LOCALHOST
+from bluegreen.edge.registry import Stored
+from bluegreen.edge.switches import Switch
+from bluegreen.errors import EdgeError
+from bluegreen.model import Exchange, Upstream
+from bluegreen.settings import Listen
+from bluegreen.state import State
+
+#: What the preview listener is told by; see caddy/edge.json.
+_ASK = "Bluegreen-Ask"
+_DIAL = "Bluegreen-Dial"
+_PROTO = "Bluegreen-Proto"
+_ERROR = "Bluegreen-Error"
+_READ_TIMEOUT = 5.0  # seconds
+_NONCE = ".nonce"
+_MOUNT_ANEW = "bluegreen edge up --recreate"
+
+
+class Listeners:
+    """The edge's preview and public listeners, as the host reaches them."""
+
+    def __init__(self, state: State, stored: Stored, admin: Admin) -> None:
+        self._state = state
+        self._stored = stored
+        self._admin = admin
+
+    @cached_property
+    def preview(self) -> probe.Client:
+        return probe.Client(
+            "http://preview",
+            via="preview",
+            uds=self._state.preview_socket,
+            edge_error_header=_ERROR,
+        )
+
+    def public(self, host: str) -> probe.Client:
+        """Its connections are for `host`: over TLS the name is said once a connection."""
+        return probe.Client(
+            self.origin, via="public", tls=self._trust() if self.secure else None, sni=host
+        )
+
+    @property
+    def secure(self) -> bool:
+        return self._stored.edge.tls != "off"
+
+    @property
+    def origin(self) -> str:
+        """Where the host reaches the public listener: scheme://address:port."""
+        return url_of(public_entry(self._stored))
+
+    def read_shared(self, path: str) -> str:
+        """A file below sites/ as the edge sees it. EdgeError where it sees none."""
+        answer = self.preview.ask(
+            f"/{path}", host=LOCALHOST, timeout=_READ_TIMEOUT, headers={_ASK: "pointers"}
+        )
+        if answer.status != 200:
+            raise EdgeError(
+                f"the edge does not see {self._state.sites / path}:"
+                f" {answer.error or f'status {answer.status}'}",
+                hint=_MOUNT_ANEW,
+            )
+        return answer.head.removesuffix("\n")
+
+    def check_mount(self, folder: str = ".") -> None:
+        """The edge sees what is written into this folder below sites/.
+
+        A nonce is read back through it: a mount that was replaced or shadowed shows.
+        """
+        nonce = secrets.token_hex(16)
+        # A name of its own: another site's command may be at the same.
+        path = self._state.sites / folder / f"{_NONCE}-{nonce[:8]}"
+        durable.write(path, nonce.encode(), 0o644)
+        try:
+            seen = self.read_shared(f"{folder}/{path.name}")
+        finally:
+            path.unlink(missing_ok=True)
+        if seen != nonce:
+            raise EdgeError(
+                f"the edge reads another folder than {self._state.sites}: its mount was replaced",
+                hint=_MOUNT_ANEW,
+            )
+
+    def _trust(self) -> ssl.SSLContext:
+        if self._stored.edge.tls == "internal":
+            return ssl.create_default_context(cadata=self._admin.root_certificate())
+        # The edge is asked by its address on this host: what is proven here are its bytes.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def public_entry(stored: Stored) -> Listen:
+    """The first address that users' requests reach, not the one that leads them to TLS."""
+    wanted = "http" if stored.edge.tls == "off" else "https"
+    return next(entry for entry in stored.edge.listen if entry.scheme == wanted)
+
+
+def reachable(entry: Listen) -> str:
+    """The address to ask; one that stands for every interface is asked on loopback."""
+    every = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+    return every.get(entry.host_ip, entry.host_ip)
+
+
+def url_of(entry: Listen) -> str:
+    host = reachable(entry)
+    return f"{entry.scheme}://{f'[{host}]' if ':' in host else host}:{entry.port}"
+
+
+class SiteEdge:
+    """Implements `ports.Edge`."""
+
+    def __init__(
+        self, *, kind: str, switch: Switch, admin: Admin, listeners: Listeners, host: str
+    ) -> None:
+        """`host`: what users ask for; "" where the site answers to any."""
+        self.switch_kind = kind
+        self._switch = switch
+        self._admin = admin
+        self._listeners = listeners
+        self._host = host or LOCALHOST
+
+    def live(self) -> Upstream | None:
+        return self._switch.live()
+
+    def prepare(self, new: Upstream | None, old: Upstream | None) -> None:
+        self._switch.prepare(new, old)
+
+    def switch(self, to: Upstream | None) -> None:
+        self._switch.switch(to)
+
+    def in_flight(self, upstream: Upstream) -> int:
+        return self._admin.in_flight(str(upstream))
+
+    def preview(self, upstream: Upstream, path: str, *, timeout: float) -> Exchange:
+        headers = {_DIAL: str(upstream), _PROTO: "https" if self._listeners.secure else "http"}
+        return self._listeners.preview.ask(path, host=self._host, timeout=timeout, headers=headers)
+
+    def public(self, path: str, *, timeout: float) -> Exchange:
+        return self._public.ask(path, host=self._host, timeout=timeout)
+
+    @cached_property
+    def _public(self) -> probe.Client:
+        return self._listeners.public(self._host)
