@@ -1,0 +1,63 @@
+"""The gate's proof again, through the public listener: what users now get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bluegreen import poll, proof
+from bluegreen.errors import TakenBack
+from bluegreen.model import Exchange, Upstream
+from bluegreen.ports import Edge, Engine
+from bluegreen.spec import Spec
+from bluegreen.steps import evidence
+from bluegreen.steps.gate import PROBE_TIMEOUT, described, listed, trouble_of
+
+#: How long an answer may be missing; a candidate that passed the gate answers at once.
+_PATIENCE = 10.0
+#: How long it may be wrong: each second of it is a second of users' errors.
+_WRONG_PATIENCE = 1.0
+_INTERVAL = 0.1
+
+_Fail = Callable[[str, Sequence[Exchange]], TakenBack]
+
+
+def verify(
+    engine: Engine,
+    edge: Edge,
+    container: str,
+    upstream: Upstream,
+    spec: Spec,
+    expected: Sequence[proof.Expectation],
+) -> int:
+    """The number of files compared. Raises TakenBack, with the evidence, on any difference.
+
+    The caller's undo then brings the previous release back.
+    """
+
+    def fail(what: str, exchanges: Sequence[Exchange]) -> TakenBack:
+        return TakenBack(
+            f"users did not get the new release: {what}",
+            hint="its evidence is kept: bluegreen logs",
+            evidence=evidence.collect(engine, container, spec, exchanges),
+        )
+
+    routed = edge.live()
+    if routed != upstream:
+        raise fail(f"the edge routes to {routed or 'no release'}, not to {upstream}", ())
+    answer = _answer(engine, edge, container, spec, fail)
+    wrong = proof.prove(lambda path: edge.public(path, timeout=PROBE_TIMEOUT), expected, _PATIENCE)
+    if wrong:
+        raise fail(listed(wrong), [answer, *(mismatch.came for mismatch in wrong)])
+    return len(expected)
+
+
+def _answer(engine: Engine, edge: Edge, container: str, spec: Spec, fail: _Fail) -> Exchange:
+    for left in poll.ticks(_PATIENCE, _INTERVAL):
+        answer = edge.public(spec.gate.path, timeout=PROBE_TIMEOUT)
+        if answer.status in spec.gate.status:
+            return answer
+        if (trouble := trouble_of(engine.inspect(container))) is not None:
+            raise fail(trouble[0], [answer])
+        if answer.status not in proof.PASSING and left < _PATIENCE - _WRONG_PATIENCE:
+            break
+    raise fail(f"{spec.gate.path} gave {described(answer)}", [answer])
