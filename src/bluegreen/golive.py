@@ -1,0 +1,193 @@
+"""From an image to users: the part of the recipe that a release and a rollback share."""
+
+from __future__ import annotations
+
+import time
+
+from bluegreen.attempt import Attempt, Note
+from bluegreen.errors import BluegreenError
+from bluegreen.host import Host
+from bluegreen.model import LiveRelease, Outcome, Release, Upstream
+from bluegreen.plan import Observation, Plan
+from bluegreen.shown import show_age, show_size
+from bluegreen.spec import Spec
+from bluegreen.steps import (
+    boot,
+    drain,
+    gate,
+    inspect,
+    preflight,
+    promote,
+    prune,
+    recover,
+    retire,
+    verify,
+    withdraw,
+)
+from bluegreen.steps.observe import observe
+from bluegreen.undo import Undo
+
+
+def prepare(host: Host, attempt: Attempt) -> Observation:
+    """Preflight and recover: the host is fit, and what a dead run left is put away."""
+    with attempt.step("preflight") as note:
+        host.running.check(host.site)
+        seen = look(host)
+        free = preflight.check_space(
+            host.engine.facts(),
+            host.state.root,
+            host.settings.retain.min_free,
+            _size_of(prunable_now(host, seen)),
+        )
+        note.text = f"engine {host.engine.facts().version}, edge {host.running.name}, {free}"
+    if seen.leftovers or seen.unfinished:
+        with attempt.step("recover") as note:
+            told = recover.recover(
+                host.engine, host.edge, host.ledger, seen, host.settings.drain.timeout
+            )
+            note.text, note.detail = "; ".join(told), {"done": list(told)}
+        seen = look(host)
+    return seen
+
+
+def look(host: Host) -> Observation:
+    load = host.running.needs_load(host.settings)
+    return observe(host.engine, host.edge, host.ledger, host.site, host.running.name, load)
+
+
+def put_live(
+    host: Host, attempt: Attempt, undo: Undo, plan: Plan, release: Release, spec: Spec
+) -> None:
+    """Inspect, boot, gate, switch, verify; then, past the point of no return, drain and retire.
+
+    `release` has its image. Whatever fails before that point is undone by `undo`.
+    """
+    engine, edge, settings, step = host.engine, host.edge, host.settings, attempt.step
+    seen, name = plan.observation, release.container
+    new, old = Upstream(name, spec.container.port), seen.upstream
+    labels = boot.labels_of(release, spec, host.running.name)
+
+    undo.later(
+        f"withdraw {name}",
+        lambda: withdraw.withdraw(engine, edge, release, new.port),
+        by_hand=f"docker rm -f {name}",
+    )
+    with step("inspect") as note:
+        found = inspect.inspect(engine, release, spec.freshness, labels, frozenset(settings.hosts))
+        _tell_inspected(host, attempt, note, found, seen, release, spec)
+    with step("boot") as note:
+        container = boot.boot(engine, release, spec, host.running.name, labels)
+        note.text = f"{name} ({release.slot})"
+    with step("gate") as note:
+        passed = gate.gate(engine, edge, container, new, spec, found.expected, host.say.line)
+        note.text = f"{passed.passes}/{spec.gate.passes} passes, {passed.compared} files compared"
+        note.detail = {"passes": passed.passes, "compared": passed.compared}
+
+    if seen.load:
+        with step("route") as note:
+            host.running.register(settings)
+            note.text = f"{seen.load}: the edge's configuration was loaded once"
+    with step("switch") as note:
+        promote.promote(engine, container, spec.container.restart)
+        edge.prepare(new, old)
+        undo.later(
+            f"return traffic to {old or 'the 503 answer'}",
+            lambda: withdraw.return_traffic(edge, old, new, settings.drain.timeout),
+            by_hand="bluegreen rollback",
+        )
+        began = time.perf_counter()
+        edge.switch(new)
+        took = time.perf_counter() - began
+        note.text = f"by {edge.switch_kind} in {took * 1000:.1f} ms"
+        note.detail = {"by": edge.switch_kind, "act_seconds": round(took, 5)}
+    with step("verify") as note:
+        compared = verify.verify(engine, edge, container, new, spec, found.expected)
+        note.text = f"users get the new release, {compared} files compared"
+        note.detail = {"compared": compared}
+
+    undo.commit()  # ---- point of no return: from here work only goes forward ----
+    attempt.switched = True
+    attempt.replaced = plan.replaces
+    attempt.outcome = Outcome.RELEASED if plan.kind == "release" else Outcome.ROLLED_BACK
+    host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
+    if old and seen.live:
+        _let_go(host, attempt, old, seen.live.id)
+    with attempt.forward("prune", "bluegreen prune") as note:
+        removed = prune.prune(engine, prunable_now(host, look(host)))
+        note.text = f"{len(removed)} images removed"
+        note.detail = {"removed": [one.ref for one in removed]}
+
+
+def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
+    history = host.ledger.history(host.site)
+    retain = host.settings.retain.images
+    return prune.prunable(host.engine, host.site, history, seen.live_row, retain)
+
+
+def live_release(host: Host) -> LiveRelease | None:
+    """What is live, as the last word of any result; None also where nothing can be asked."""
+    try:
+        return look(host).live_release
+    except BluegreenError:
+        return None
+
+
+def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None:
+    """The old container finishes its requests, then goes. What cannot be confirmed stays."""
+    debris = len(attempt.debris)
+    with attempt.forward("drain", "bluegreen prune") as note:
+        retire.no_way_back(host.engine, container)
+        done = drain.drain(host.edge, old, host.settings.drain.timeout, host.say.line)
+        note.detail = {"left": done.left, "most": done.most}
+        note.text = "no request left" if not done.left else f"{done.left} left at the deadline"
+        if done.left:
+            attempt.warn(
+                f"{done.left} requests or streams on {old.container} were cut after"
+                f" {host.settings.drain.timeout:g} s: raise drain.timeout if they matter"
+            )
+    if len(attempt.debris) > debris:
+        return
+    with attempt.forward("retire", f"docker rm -f {old.container}") as note:
+        warning = retire.retire(host.engine, container, host.settings.container.stop_grace)
+        note.text = f"{old.container} removed"
+        if warning:
+            attempt.warn(warning)
+
+
+def _tell_inspected(
+    host: Host,
+    attempt: Attempt,
+    note: Note,
+    found: inspect.Inspected,
+    seen: Observation,
+    release: Release,
+    spec: Spec,
+) -> None:
+    """Its age and digest beside those of live; the same bytes as live are said aloud."""
+    live = seen.live_row
+    if found.manifest is None or found.index is None:
+        note.text = f"image {release.image_id[:19]}, no web_root to look into"
+        same = live is not None and live.release.image_id == release.image_id
+    else:
+        host.ledger.inspected(release.id, found.digest, found.index.sha256, found.index.modified)
+        same = live is not None and live.manifest_digest == found.digest
+        note.text = (
+            f"{len(found.manifest.files)} files, digest {found.digest[:12]}"
+            f" (live: {live.manifest_digest[:12] if live else 'none'}),"
+            f" index {show_age(time.time() - found.index.modified)} old"
+        )
+        note.detail = {
+            "files": len(found.manifest.files),
+            "bytes": sum(file.size for file in found.manifest.files.values()),
+            "digest": found.digest,
+            "live_digest": live.manifest_digest if live else None,
+            "index_modified": found.index.modified,
+            "live_index_modified": live.index_modified if live else None,
+            "size": show_size(sum(file.size for file in found.manifest.files.values())),
+        }
+    if same and live is not None and live.spec_hash == spec.hash:
+        attempt.warn(f"the same content and spec as live ({live.release.id}): released afresh")
+
+
+def _size_of(candidates: tuple[prune.Prunable, ...]) -> tuple[int, int]:
+    return len(candidates), sum(one.size for one in candidates)

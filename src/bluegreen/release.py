@@ -1,0 +1,103 @@
+"""`bluegreen release`: put a new image in front of users, or leave the site as it was found."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bluegreen import spec as specs
+from bluegreen.attempt import Attempt
+from bluegreen.builder import Built
+from bluegreen.golive import live_release, prepare, put_live
+from bluegreen.host import Host
+from bluegreen.model import Outcome, Release, Result
+from bluegreen.plan import Plan, draw
+from bluegreen.revision import Revision
+from bluegreen.steps import build
+from bluegreen.undo import Undo
+
+_SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What the command line asks of a release."""
+
+    revision: Revision
+    image: str = ""  # skip the build and take this image
+    no_cache: bool = False
+    dry_run: bool = False
+    wait: float = 0.0  # seconds for the site's lock
+
+
+def release(host: Host, ask: Ask) -> Result:
+    attempt = Attempt(host, "release", lambda: live_release(host))
+    with attempt, host.held("release", ask.wait) as lock:
+        attempt.holds(lock)
+        _release(host, ask, attempt)
+    return attempt.result
+
+
+def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
+    settings, engine = host.settings, host.engine
+    spec = specs.read(settings.container, settings.gate, settings.freshness, host.state.key())
+    seen = prepare(host, attempt)
+    with attempt.step("plan") as note:
+        plan = draw(
+            seen,
+            kind="release",
+            now=datetime.now(UTC),
+            suffix=new_suffix(),
+            revision=ask.revision.name,
+            source=f"take {ask.image}" if ask.image else f"build {settings.build.context}",
+            switch_kind=host.edge.switch_kind,
+        )
+        note.text = told(plan)
+    attempt.release = plan.release
+    if ask.dry_run:
+        attempt.outcome = Outcome.PLANNED
+        attempt.detail["plan"] = list(plan.lines())
+        return
+    attempt.record(
+        plan.release, kind="release", origin=plan.origin, spec=spec.record, spec_hash=spec.hash
+    )
+    with Undo(host.say.note) as undo:
+        attempt.debris_of(undo)
+        undo.later(
+            f"remove the image {plan.release.image}",
+            lambda: engine.remove_image(plan.release.image),
+            by_hand=f"docker rmi {plan.release.image}",
+        )
+        with attempt.step("build") as note:
+            new, built = _image(host, ask, plan.release)
+            attempt.release = new
+            host.ledger.built(new)
+            note.text = f"{new.image} by {built.builder}"
+            note.detail = {"builder": built.builder, "image_id": new.image_id}
+        for warning in built.warnings:
+            attempt.warn(warning)
+        put_live(host, attempt, undo, plan, new, spec)
+
+
+def _image(host: Host, ask: Ask, release: Release) -> tuple[Release, Built]:
+    settings = host.settings.build
+    if ask.image:
+        return build.take_prebuilt(host.engine, release, ask.image, host.say, pull=settings.pull)
+    return build.build(
+        host.engine, release, settings, ask.revision, host.say, no_cache=ask.no_cache
+    )
+
+
+def told(plan: Plan) -> str:
+    """The plan in a few words."""
+    if plan.replaces is None:
+        return f"{plan.release.id} ({plan.release.slot}), the first release"
+    return (
+        f"{plan.release.id} ({plan.release.slot})"
+        f" replaces {plan.replaces.id} ({plan.replaces.slot or 'unknown'})"
+    )
+
+
+def new_suffix() -> str:
+    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(4))

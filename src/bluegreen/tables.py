@@ -1,0 +1,90 @@
+"""What status, history and logs look like for people."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from bluegreen.model import Result
+
+
+def status(result: Result) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    facts, seen = result.detail, result.detail.get("container")
+    table = Table.grid(padding=(0, 2))
+    hosts = ", ".join(facts["hosts"]) or "any host"
+    table.add_row("site", f"{result.site} ({hosts}) behind {facts['edge']}")
+    if result.live is None:
+        table.add_row("live", "no release; the edge answers 503 with Retry-After")
+    else:
+        table.add_row("live", f"{result.live.id} ({result.live.slot or 'unknown'})")
+        table.add_row("since", str(facts["since"] or "unknown"))
+        table.add_row("image", str(facts["image"] or "unknown"))
+        table.add_row("revision", str(facts["revision"] or "unknown"))
+    if seen:
+        health = f", {seen['health']}" if seen["health"] else ""
+        up = f", up {seen['up']}" if seen["up"] else ""
+        table.add_row("container", f"{seen['name']}: {seen['status']}{health}{up}")
+    if acting := facts["acting"]:
+        step = f", in step {acting['step']}" if acting.get("step") else ""
+        table.add_row("acting", f"{acting.get('command')} (pid {acting['pid']}){step}")
+    console.print(table)
+    for trouble in facts["amiss"]:
+        console.print(f"! {trouble}", style="yellow", markup=False)
+    if not facts["amiss"]:
+        console.print("nothing is amiss", style="green")
+
+
+def history(result: Result) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    rows = result.detail["releases"]
+    if not rows:
+        console.print("no release yet: bluegreen release")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("release", "slot", "started", "revision", "outcome", "seconds", ""):
+        table.add_column(name, justify="right" if name == "seconds" else "left", no_wrap=True)
+    for row in rows:
+        live = result.live is not None and row["id"] == result.live.id
+        marks = "live" if live else "image kept" if row["image_kept"] and row["was_live"] else ""
+        kind = f" to {row['origin']}" if row["kind"] == "rollback" else ""
+        seconds = f"{row['seconds']:.1f}" if row["seconds"] is not None else "-"
+        outcome = (row["outcome"] or "no end") + kind
+        table.add_row(
+            row["id"],
+            row["slot"],
+            row["started"][:19].replace("T", " "),
+            row["revision"],
+            outcome,
+            seconds,
+            marks,
+            style="bold" if live else None,
+        )
+    console.print(table)
+
+
+def logs(result: Result) -> None:
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    facts = result.detail
+    if facts["kept"] and result.release is not None:
+        console.print(f"{result.release.id}: {facts['outcome'] or 'no end'}", style="bold")
+        for step in result.steps:
+            console.print(f"  {step.name:<10} {step.status:<12} {step.seconds:.2f} s")
+        if message := facts["error"].get("message"):
+            console.print(f"error: {message}")
+        if state := facts["evidence"].get("state"):
+            console.print(
+                f"container: {state['status']}, exit code {state['exit_code']}"
+                + (f", {state['error']}" if state["error"] else "")
+            )
+        for listening in facts["evidence"].get("listening", ()):
+            console.print(f"listened on {listening}")
+        for probe in facts["evidence"].get("exchanges", ()):
+            answer = probe["status"] or "no answer"
+            console.print(f"probe: {probe['via']} {probe['url']} → {answer} {probe['error']}")
+    for line in facts["lines"]:
+        console.print(line)
+    if not facts["lines"]:
+        console.print("no log lines are kept")

@@ -1,0 +1,115 @@
+"""From a command line to a result and an exit code: settings, signals, the log, the printer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+
+from bluegreen import report, signals, state
+from bluegreen.errors import BluegreenError, Interrupted
+from bluegreen.model import ErrorFacts, Outcome, Result
+from bluegreen.ports import Say
+from bluegreen.settings import Settings, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What every command takes."""
+
+    config: Path | None
+    as_json: bool
+    verbose: bool
+    quiet: bool
+
+
+def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) -> int:
+    """Run one command and print its result. Returns the exit code."""
+    os.umask(0o077)
+    signals.install()
+    _log_to_stderr(common.verbose)
+    say = report.Progress(sys.stderr, quiet=common.quiet, verbose=common.verbose)
+    site = ""
+    try:
+        settings = load(common.config)
+        site = settings.site
+        _log_to_file(settings)
+        logger.debug("{} of {}", command, site)
+        result = act(settings, say)
+    except BluegreenError as error:
+        result = _failed(command, site, error)
+    except Interrupted:
+        result = _interrupted(command, site)
+    except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
+        logger.opt(exception=error).error("a defect in {}", command)
+        result = _defect(command, site, error)
+    finally:
+        say.stop()
+    report.show(result, as_json=common.as_json, quiet=common.quiet)
+    return result.exit_code
+
+
+def _failed(command: str, site: str, error: BluegreenError) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.FAILED,
+        site=site,
+        exit_code=error.exit_code,
+        error=ErrorFacts(
+            code=error.exit_code,
+            message=error.message,
+            hint=error.hint,
+            problems=tuple(getattr(error, "problems", ())),
+            evidence=error.evidence,
+        ),
+    )
+
+
+def _interrupted(command: str, site: str) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.INTERRUPTED,
+        site=site,
+        exit_code=Interrupted.exit_code,
+        error=ErrorFacts(code=130, message="interrupted", hint="run the same command again"),
+    )
+
+
+def _defect(command: str, site: str, error: Exception) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.FAILED,
+        site=site,
+        exit_code=1,
+        error=ErrorFacts(
+            code=1,
+            message=f"a defect of bluegreen ({type(error).__name__})",
+            hint="bluegreen status; the traceback is in the log file and with -v on stderr",
+        ),
+    )
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    logger.remove()
+    if verbose:
+        # diagnose would print the values of variables, and secrets with them
+        logger.add(
+            sys.stderr, level="DEBUG", format="{time:HH:mm:ss.SSS} {message}", diagnose=False
+        )
+
+
+def _log_to_file(settings: Settings) -> None:
+    """Debug lines and tracebacks, where the state folder is there and may be written."""
+    root = Path(settings.edge.state_dir) if settings.edge.state_dir else state.default_root()
+    path = state.State(root).log
+    if os.access(path.parent, os.W_OK):
+        try:
+            logger.add(path, level="DEBUG", rotation="5 MB", retention=3, diagnose=False)
+            if path.stat().st_uid == os.geteuid():
+                path.chmod(state.State(root).file_mode)
+        except OSError as error:
+            logger.warning("no log file: {}", error.strerror)
