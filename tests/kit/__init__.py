@@ -1,0 +1,11 @@
+"""What the engine tests are made of: base images, projects, loads, and a host of their own.
+
+    images    base images from scratch, made once a machine; no registry
+    projects  a frontend's folder, whole or broken on purpose
+    server    the server inside `bluegreen-test/server`: streams, websockets, misbehaviour
+    loads     clients that never retry and count exactly what was lost; likewise wrk, http2
+    streams   a download, an event stream and a websocket that run across a switch
+    world     a host: an edge of its own, its sites, and the removal of all it made
+
+`tests/engine/test_kit.py` proves that each client sees the loss that it is there to see.
+"""
