@@ -274,6 +274,8 @@ class Exchange:
     head: str = ""  # the first characters of the body
     error: str = ""  # why there was no answer, or what the edge says of it
     last_modified: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-cased, without cookies
+    body: bytes = b""  # as it came, where it was asked to be kept
 
 
 # --- results ----------------------------------------------------------------

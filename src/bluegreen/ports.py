@@ -119,10 +119,25 @@ class Edge(Protocol):
     def in_flight(self, upstream: Upstream) -> int:
         """Requests, streams and websockets that this upstream is still serving."""
 
-    def preview(self, upstream: Upstream, path: str, *, timeout: float) -> Exchange:
+    def preview(
+        self,
+        upstream: Upstream,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        keep_body: bool = False,
+    ) -> Exchange:
         """Ask a container through the edge's preview listener, as users would cause it."""
 
-    def public(self, path: str, *, timeout: float) -> Exchange:
+    def public(
+        self,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        keep_body: bool = False,
+    ) -> Exchange:
         """Ask the site through the public listener."""
 
 

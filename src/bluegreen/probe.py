@@ -28,6 +28,8 @@ from bluegreen.model import Exchange
 
 MAX_BODY = 32 * 1024 * 1024  # bytes
 HEAD_CHARACTERS = 300
+#: They may hold secrets, and an exchange is kept as evidence.
+_NEVER_KEPT = frozenset({b"set-cookie", b"www-authenticate"})
 _PRINTABLE = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -72,14 +74,16 @@ class Client:
         timeout: float,
         headers: Mapping[str, str] | None = None,
         max_body: int = MAX_BODY,
+        keep_body: bool = False,
     ) -> Exchange:
         """One GET of `path` (percent-encoded, with its query); redirects are not followed.
 
-        `timeout`: seconds for the whole exchange; `max_body`: bytes.
+        `timeout`: seconds for the whole exchange; `max_body`: bytes. `headers` go over ours,
+        so that an Accept-Encoding in them is what is asked for; bodies are never decoded.
         """
         started = time.monotonic()
         self._clock.set(started + timeout)
-        seen = _Seen()
+        seen = _Seen(keep_body=keep_body)
         try:
             self._get(path, host, headers or {}, max_body, seen)
         except _TooBig:
@@ -101,6 +105,8 @@ class Client:
             head=seen.head.decode("utf-8", "replace")[:HEAD_CHARACTERS],
             error=seen.error,
             last_modified=seen.last_modified,
+            headers=seen.headers,
+            body=bytes(seen.body),
         )
 
     def _get(
@@ -139,8 +145,11 @@ class _TooBig(Exception):
 class _Seen:
     """What has come of an answer so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_body: bool) -> None:
         self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self._keep_body = keep_body
         self.media_type = self.location = self.last_modified = self.error = ""
         self.size = 0
         self.head = b""
@@ -160,6 +169,11 @@ class _Seen:
     ) -> None:
         named = {name.lower(): value.decode("latin-1") for name, value in headers}
         self.status = status
+        self.headers = {
+            name.decode("latin-1"): value
+            for name, value in named.items()
+            if name not in _NEVER_KEPT
+        }
         self.media_type = named.get(b"content-type", "").partition(";")[0].strip().lower()
         self.location = named.get(b"location", "")
         self.last_modified = named.get(b"last-modified", "")
@@ -171,6 +185,8 @@ class _Seen:
         if self.size > max_body:
             raise _TooBig
         self.digest.update(chunk)
+        if self._keep_body:
+            self.body += chunk
         if len(self.head) < 4 * HEAD_CHARACTERS:  # UTF-8 needs up to four bytes a character
             self.head += chunk[: 4 * HEAD_CHARACTERS]
 

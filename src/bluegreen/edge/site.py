@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
+from collections.abc import Mapping
 from functools import cached_property
 
 from bluegreen import durable, probe
@@ -142,12 +143,35 @@ class SiteEdge:
     def in_flight(self, upstream: Upstream) -> int:
         return self._admin.in_flight(str(upstream))
 
-    def preview(self, upstream: Upstream, path: str, *, timeout: float) -> Exchange:
-        headers = {_DIAL: str(upstream), _PROTO: "https" if self._listeners.secure else "http"}
-        return self._listeners.preview.ask(path, host=self._host, timeout=timeout, headers=headers)
+    def preview(
+        self,
+        upstream: Upstream,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        keep_body: bool = False,
+    ) -> Exchange:
+        told = {_DIAL: str(upstream), _PROTO: "https" if self._listeners.secure else "http"}
+        return self._listeners.preview.ask(
+            path,
+            host=self._host,
+            timeout=timeout,
+            headers={**(headers or {}), **told},
+            keep_body=keep_body,
+        )
 
-    def public(self, path: str, *, timeout: float) -> Exchange:
-        return self._public.ask(path, host=self._host, timeout=timeout)
+    def public(
+        self,
+        path: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        keep_body: bool = False,
+    ) -> Exchange:
+        return self._public.ask(
+            path, host=self._host, timeout=timeout, headers=headers, keep_body=keep_body
+        )
 
     @cached_property
     def _public(self) -> probe.Client:

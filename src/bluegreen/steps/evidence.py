@@ -26,9 +26,7 @@ def collect(
     It never fails: what cannot be read is left out. Values from env files and secret
     files are redacted.
     """
-    found: dict[str, Any] = {
-        "exchanges": [asdict(exchange) for exchange in exchanges[-_EXCHANGES:]]
-    }
+    found: dict[str, Any] = {"exchanges": [_told(exchange) for exchange in exchanges[-_EXCHANGES:]]}
     try:
         facts = engine.inspect(container)
         if facts is not None:
@@ -38,6 +36,12 @@ def collect(
     except BluegreenError as error:
         found["unread"] = error.message
     return found
+
+
+def _told(exchange: Exchange) -> dict[str, Any]:
+    told = asdict(exchange)
+    del told["body"]  # its head is kept
+    return told
 
 
 def last_words(found: Mapping[str, Any]) -> str:
