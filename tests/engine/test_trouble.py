@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from kit import images
 from kit.engines import EngineDoor
-from kit.projects import Behaviour
 from kit.users import python_for_all, python_path
 from kit.world import Bluegreen, Host, Site
 
@@ -230,22 +228,6 @@ def test_three_mistakes_are_told_together(host: Host) -> None:
     assert "gate.paht" in problems
     assert "gate.path" in problems
     assert "retain.images" in problems
-
-
-def test_the_candidate_that_dies_between_gate_and_end_never_stays_live_in_silence(
-    live_site: Site, host: Host
-) -> None:
-    """It passes, then crashes: the restart policy of a promoted container brings it back, or the
-    proof at the edge takes it back; users always get an answer."""
-    live_site.write(
-        "v2", behaviour=Behaviour.CRASHES, config={"gate": {"passes": 1}, "freshness": {}}
-    )
-    ran = live_site.bluegreen("release")
-    assert ran.code in (0, 4, 5), ran
-    deadline = time.monotonic() + 20
-    while host.get(live_site).status != 200 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert host.get(live_site).status == 200
 
 
 def test_an_engine_that_goes_away_in_mid_release_fails_it_and_heals(

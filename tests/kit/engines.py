@@ -50,6 +50,7 @@ class EngineDoor(AbstractContextManager["EngineDoor"]):
         for end in tuple(self._open):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
     def _serve(self) -> None:
         while not self._is_cut:
@@ -58,8 +59,8 @@ class EngineDoor(AbstractContextManager["EngineDoor"]):
             except OSError:
                 return
             engine = socket.socket(socket.AF_UNIX)
-            engine.connect(str(ENGINE))
             self._open |= {client, engine}
+            engine.connect(str(ENGINE))
             for source, target in ((client, engine), (engine, client)):
                 threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
 
@@ -68,4 +69,4 @@ class EngineDoor(AbstractContextManager["EngineDoor"]):
             while data := source.recv(65536):
                 target.sendall(data)
         with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+            target.shutdown(socket.SHUT_WR)  # the other direction may still be speaking
