@@ -82,7 +82,9 @@ class Place:
         return Settings.model_validate({"site": site, "hosts": hosts, "edge": base | edge})
 
     def up(self, *, recreate: bool = False, **edge: Any) -> Result:
-        return edge_recipes.up(self.settings(**_NAMED | edge), self.engine, self.said, recreate=recreate)
+        return edge_recipes.up(
+            self.settings(**_NAMED | edge), self.engine, self.said, recreate=recreate
+        )
 
     def down(self, *, force: bool = False) -> Result:
         return edge_recipes.down(self.settings(), self.engine, self.said, force=force)

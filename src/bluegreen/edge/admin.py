@@ -86,7 +86,10 @@ class Admin:
 
     def in_flight(self, address: str) -> int:
         """Requests that the upstream dialled as `address` still serves: since Caddy 2.11.2 also
-        when no configuration names it any more (caddy#7517)."""
+        when no configuration names it any more (caddy#7517).
+
+        With `reload`, those of a release that is live for the second time count anew from 0.
+        """
         rows = self._read("/reverse_proxy/upstreams").json() or []
         return sum(int(row["num_requests"]) for row in rows if row["address"] == address)
 
