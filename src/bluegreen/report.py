@@ -114,7 +114,7 @@ def _show_error(result: Result) -> None:
         _say(f"  - {problem}", sys.stderr)
     for line in _told_evidence(error.evidence):
         _say(f"    | {line}", sys.stderr)
-    if result.site and result.command in _ACTS:
+    if result.live_known:
         _say(_live_sentence(result), sys.stderr)
     if error.hint:
         _say(f"next: {error.hint}", sys.stderr)
@@ -138,9 +138,6 @@ def _show_acted(result: Result) -> None:
             _say(f"- {line}")
         _say("planned only: nothing was changed")
         return
-    if result.command not in _ACTS:
-        _say(result.detail.get("text", f"{result.command}: {result.outcome}"))
-        return
     seconds = f"{result.seconds:.1f} s"
     if result.release is not None and result.live is not None:
         replaced = f" in place of {result.replaced.id}" if result.replaced else ""
@@ -158,6 +155,10 @@ def _show_status(result: Result) -> None:
     tables.status(result)
 
 
+def _show_edge(result: Result) -> None:
+    tables.edge(result)
+
+
 def _show_history(result: Result) -> None:
     tables.history(result)
 
@@ -171,7 +172,9 @@ _BODIES: dict[str, Callable[[Result], None]] = {
     "status": _show_status,
     "history": _show_history,
     "logs": _show_logs,
-    "edge status": _show_acted,
+    "edge up": _show_edge,
+    "edge down": _show_edge,
+    "edge status": _show_edge,
 }
 
 

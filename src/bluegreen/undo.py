@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from loguru import logger
+
 from bluegreen import signals
-from bluegreen.errors import BluegreenError, Interrupted
+from bluegreen.errors import Interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Undo:
         """The point of no return: from here work only goes forward."""
         self._stack.clear()
 
+    def unwind(self) -> None:
+        """Run it now, where a block ends well and leaves nothing behind."""
+        with signals.held_off():
+            while self._stack:
+                self._compensate(self._stack.pop())
+
     def __enter__(self) -> Self:
         return self
 
@@ -60,7 +68,9 @@ class Undo:
         self._say(compensation.what)
         try:
             compensation.act()
-        except BluegreenError as error:
+        except Exception as error:  # noqa: BLE001 the others must run all the same
+            logger.opt(exception=error).debug("{} failed", compensation.what)
+            reason = getattr(error, "message", type(error).__name__)
             self.debris.append(
-                f"{compensation.what} failed: {error.message}; by hand: {compensation.by_hand}"
+                f"{compensation.what} failed: {reason}; by hand: {compensation.by_hand}"
             )

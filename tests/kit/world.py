@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -270,9 +271,9 @@ class Host:
         self.sites.append(site)
         return site
 
-    def get(self, site: Site, path: str = "/") -> Answer:
+    def get(self, site: Site, path: str = "/", *, context: ssl.SSLContext | None = None) -> Answer:
         """One request through the public listener, as the site's users send it."""
-        connection = connect(urlsplit(self.url), site.hostname)
+        connection = connect(urlsplit(self.url), site.hostname, context)
         try:
             headers = {"Host": site.hostname} if site.hostname else {}
             connection.request("GET", path, headers=headers)
