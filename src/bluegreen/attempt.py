@@ -88,6 +88,14 @@ class Attempt:
         except BluegreenError as error:
             self.debris.append(f"{name}: {error.message}; by hand: {by_hand}")
 
+    @contextmanager
+    def advisory(self) -> Iterator[None]:
+        """The ledger after the point of no return: it is advice, its failure a warning."""
+        try:
+            yield
+        except BluegreenError as error:
+            self.warn(error.message)
+
     def debris_of(self, undo: Undo) -> None:
         """What `undo` cannot put right is debris too."""
         self._undo = undo
@@ -134,6 +142,7 @@ class Attempt:
     @property
     def result(self) -> Result:
         error = self._error
+        live, live_known = self._what_is_live()
         code = error.code if error else 9 if self.debris else 0
         return Result(
             command=self._command,
@@ -141,7 +150,8 @@ class Attempt:
             site=self._host.site,
             exit_code=code,
             release=self.release,
-            live=self._live(),
+            live=live,
+            live_known=live_known,
             replaced=self.replaced,
             steps=tuple(self.steps),
             seconds=time.monotonic() - self._started,
@@ -150,6 +160,12 @@ class Attempt:
             error=error,
             detail=self.detail,
         )
+
+    def _what_is_live(self) -> tuple[LiveRelease | None, bool]:
+        try:
+            return self._live(), True
+        except BluegreenError:
+            return None, False
 
     def _done(
         self, name: str, status: str, seconds: float, note: Note, *, quiet: bool = False

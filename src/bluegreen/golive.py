@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bluegreen.attempt import Attempt, Note
-from bluegreen.errors import BluegreenError
+from bluegreen.errors import Interrupted
 from bluegreen.host import Host
 from bluegreen.model import LiveRelease, Outcome, Release, Upstream
 from bluegreen.plan import Observation, Plan
@@ -109,9 +109,16 @@ def put_live(
     attempt.switched = True
     attempt.replaced = plan.replaces
     attempt.outcome = Outcome.RELEASED if plan.kind == "release" else Outcome.ROLLED_BACK
-    host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
+    with attempt.advisory():
+        host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
     if old and seen.live:
-        _let_go(host, attempt, old, seen.live.id)
+        try:
+            _let_go(host, attempt, old, seen.live.id)
+        except Interrupted:
+            attempt.debris.append(
+                f"{old.container} still runs; bluegreen prune lets it finish and removes it"
+            )
+            raise
     with attempt.forward("prune", "bluegreen prune") as note:
         removed = prune.prune(engine, prunable_now(host, look(host)))
         note.text = f"{len(removed)} images removed"
@@ -125,11 +132,8 @@ def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
 
 
 def live_release(host: Host) -> LiveRelease | None:
-    """What is live, as the last word of any result; None also where nothing can be asked."""
-    try:
-        return look(host).live_release
-    except BluegreenError:
-        return None
+    """What is live, as the last word of any result."""
+    return look(host).live_release
 
 
 def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None:

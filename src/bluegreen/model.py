@@ -314,6 +314,7 @@ class Result:
     exit_code: int = 0
     release: Release | None = None
     live: LiveRelease | None = None
+    live_known: bool = False  # else nothing could be asked, and `live` says nothing
     replaced: LiveRelease | None = None
     steps: tuple[StepRecord, ...] = ()
     seconds: float = 0.0

@@ -37,6 +37,26 @@ def status(result: Result) -> None:
         console.print("nothing is amiss", style="green")
 
 
+def edge(result: Result) -> None:
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    facts = result.detail["edge"]
+    if result.command == "edge down":
+        gone = "is down" if result.outcome == "down" else "was not up"
+        console.print(f"the edge {facts['name']} {gone}; its state folder stays")
+        return
+    did = "was up already" if result.outcome == "unchanged" else "is up"
+    console.print(
+        f"the edge {facts['name']} {did}: {facts['url']}"
+        f" (tls {facts['tls']}, switch by {facts['switch']}, state in {facts['state_dir']})"
+    )
+    sites = result.detail["sites"]
+    if not sites:
+        console.print("it has no site yet: bluegreen release")
+    for name, site in sites.items():
+        hosts = ", ".join(site["hosts"]) or "any host"
+        console.print(f"  {name} ({hosts}): {site['live'] or 'no release is live'}")
+
+
 def history(result: Result) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     rows = result.detail["releases"]
