@@ -35,7 +35,7 @@ def _rollback(host: Host, ask: Ask, attempt: Attempt) -> None:
     seen = prepare(host, attempt)
     with attempt.step("plan") as note:
         target = _target(host, seen, ask.wanted)
-        _require_image(host, target)
+        _require_image(host, seen, target)
         spec, changed = specs.recall(target.spec, host.state.key())
         plan = draw(
             seen,
@@ -77,12 +77,21 @@ def _target(host: Host, seen: Observation, wanted: str) -> LedgerRow:
     before = rollback_target(host.ledger.history(host.site), seen.live_row)
     if before is None:
         raise NothingToRollBackTo(
-            f"{host.site} has no release before the live one", hint="bluegreen history"
+            f"{host.site} has no release before the live one", hint=_forward_again(host, seen)
         )
     return before
 
 
-def _require_image(host: Host, target: LedgerRow) -> None:
+def _forward_again(host: Host, seen: Observation) -> str:
+    """Somebody who went back too far wants to be told how to come forward."""
+    live = seen.live_row.origin if seen.live_row else ""
+    for row in host.ledger.history(host.site):
+        if row.was_live and row.origin != live:
+            return f"bluegreen rollback {row.origin} goes forward again; bluegreen history"
+    return "bluegreen history"
+
+
+def _require_image(host: Host, seen: Observation, target: LedgerRow) -> None:
     image = host.engine.image(target.release.image)
     if image is None or image.id != target.release.image_id:
         others = [
@@ -90,7 +99,7 @@ def _require_image(host: Host, target: LedgerRow) -> None:
             for row in host.ledger.history(host.site)
             if row.was_live
             and row.kind == "release"
-            and row.release.id != target.release.id
+            and row.origin not in (target.origin, seen.live_row and seen.live_row.origin)
             and host.engine.image(row.release.image) is not None
         ]
         raise NothingToRollBackTo(

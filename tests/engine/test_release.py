@@ -127,6 +127,40 @@ def test_a_rollback_never_touches_live_until_the_old_one_has_passed(host: Host) 
     assert len(site.containers()) == 1
 
 
+def test_there_is_nothing_to_roll_back_to_after_the_first_release(host: Host) -> None:
+    site = host.site("v1")
+    site.bluegreen("release", expect=0)
+    ran = site.bluegreen("rollback", expect=8)
+    assert "no release before" in ran.error["message"]
+    assert host.get(site).version == "v1"
+
+
+def test_a_rollback_to_an_image_that_is_gone_says_so_before_it_acts(
+    host: Host, client: docker.DockerClient
+) -> None:
+    site = host.site("v1")
+    first = site.bluegreen("release", expect=0).document["release"]
+    site.write("v2")
+    site.bluegreen("release", expect=0)
+    client.images.remove(first["image"])
+    ran = site.bluegreen("rollback", expect=8)
+    assert f"the image of {first['id']} is gone" in ran.error["message"]
+    assert "bluegreen release" in ran.error["hint"]
+    assert len(site.containers()) == 1
+    assert host.get(site).version == "v2"
+
+
+def test_a_rollback_to_a_release_that_never_was_live_is_refused(host: Host) -> None:
+    site = host.site("v1")
+    site.bluegreen("release", expect=0)
+    site.write("v2", fault=Fault.CHUNK_MISSING)
+    failed = site.bluegreen("release", expect=4).document["release"]["id"]
+    ran = site.bluegreen("rollback", failed, expect=8)
+    assert "never live" in ran.error["message"]
+    ran = site.bluegreen("rollback", "20990101", expect=2)
+    assert "has no release 20990101" in ran.error["message"]
+
+
 def test_a_dry_run_tells_the_plan_and_changes_nothing(host: Host) -> None:
     site = host.site("v1")
     ran = site.bluegreen("release", "--dry-run", expect=0)
