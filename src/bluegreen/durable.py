@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bluegreen.errors import NotFit
 
-_TEMPORARY = ".tmp-"
+#: How the names of files begin that are not in their place yet.
+TEMPORARY = ".tmp-"
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
@@ -42,6 +43,14 @@ def put_in_place(staged: Path, path: Path) -> None:
     try:
         staged.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        raise not_writable(path, error) from error
+
+
+def remove(path: Path) -> None:
+    """Absent is success."""
+    try:
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise not_writable(path, error) from error
 
@@ -80,7 +89,7 @@ def adopt_owner(path: Path) -> None:
 
 
 def _write_beside(path: Path, content: bytes, mode: int) -> Path:
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-_JAVASCRIPT = frozenset(
+JAVASCRIPT = frozenset(
     {
         "text/javascript",
         "application/javascript",
@@ -18,8 +18,8 @@ _JAVASCRIPT = frozenset(
 _BY_SUFFIX: dict[str, frozenset[str]] = {
     ".html": frozenset({"text/html", "application/xhtml+xml"}),
     ".htm": frozenset({"text/html"}),
-    ".js": _JAVASCRIPT,
-    ".mjs": _JAVASCRIPT,
+    ".js": JAVASCRIPT,
+    ".mjs": JAVASCRIPT,
     ".css": frozenset({"text/css"}),
     ".json": frozenset({"application/json", "text/json", "application/manifest+json"}),
     ".webmanifest": frozenset({"application/manifest+json", "application/json"}),
@@ -55,6 +55,18 @@ _NAMES = {
     ".mp4": "video/mp4",
     ".webm": "video/webm",
 }
+
+#: Beside text/*: what web servers send precompressed.
+COMPRESSIBLE = frozenset(
+    {
+        "application/json",
+        "application/manifest+json",
+        "application/wasm",
+        "application/xml",
+        "image/svg+xml",
+        "image/x-icon",
+    }
+)
 
 
 def expected(path: str) -> str:

@@ -70,6 +70,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     PLANNED = "planned"
     PRUNED = "pruned"
+    RECOVERED = "recovered"
+    VERIFIED = "verified"
     SHOWN = "shown"
 
 
@@ -95,7 +97,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class FileFact:
-    sha256: str
+    sha256: str  # "" where it is not known: then only status and type can be compared
     size: int
     media_type: str
     modified: float = 0.0  # seconds since the epoch, as the image has it
@@ -258,6 +260,10 @@ class Upstream:
         return cls(name, int(port))
 
 
+#: Bytes of an answer's body that a probe takes, where it is not told otherwise.
+MAX_BODY = 32 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One probe: what was asked, and what came. Kept as evidence when it failed."""
@@ -343,4 +349,5 @@ class LedgerRow:
     index_modified: float
     error: Mapping[str, Any]
     evidence: Mapping[str, Any]
+    proof: Mapping[str, Any] = field(default_factory=dict)  # image, candidate, edge: compared
     steps: tuple[StepRecord, ...] = ()

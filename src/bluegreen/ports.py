@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bluegreen.model import (
+    MAX_BODY,
     ContainerFacts,
     ContainerPlan,
     EngineFacts,
@@ -116,6 +117,9 @@ class Edge(Protocol):
     def switch(self, to: Upstream | None) -> None:
         """One atomic act. `None` brings the 503 answer back. Idempotent."""
 
+    def tidy(self) -> None:
+        """Remove what `prepare` made and no switch used."""
+
     def in_flight(self, upstream: Upstream) -> int:
         """Requests, streams and websockets that this upstream is still serving."""
 
@@ -127,6 +131,7 @@ class Edge(Protocol):
         timeout: float,
         headers: Mapping[str, str] | None = None,
         keep_body: bool = False,
+        max_body: int = MAX_BODY,
     ) -> Exchange:
         """Ask a container through the edge's preview listener, as users would cause it."""
 
@@ -137,6 +142,7 @@ class Edge(Protocol):
         timeout: float,
         headers: Mapping[str, str] | None = None,
         keep_body: bool = False,
+        max_body: int = MAX_BODY,
     ) -> Exchange:
         """Ask the site through the public listener."""
 

@@ -24,9 +24,8 @@ from urllib.parse import quote
 import httpcore
 
 from bluegreen.knock import knock
-from bluegreen.model import Exchange
+from bluegreen.model import MAX_BODY, Exchange
 
-MAX_BODY = 32 * 1024 * 1024  # bytes
 HEAD_CHARACTERS = 300
 #: They may hold secrets, and an exchange is kept as evidence.
 _NEVER_KEPT = frozenset({b"set-cookie", b"www-authenticate"})
@@ -167,7 +166,11 @@ class _Seen:
     def take_headers(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], edge_error_header: bytes
     ) -> None:
-        named = {name.lower(): value.decode("latin-1") for name, value in headers}
+        named: dict[bytes, str] = {}
+        for field, content in headers:
+            name, value = field.lower(), content.decode("latin-1")
+            # Several of a name are one list (RFC 9110, 5.3): a second policy counts too.
+            named[name] = f"{named[name]}, {value}" if name in named else value
         self.status = status
         self.headers = {
             name.decode("latin-1"): value

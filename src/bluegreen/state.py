@@ -6,6 +6,7 @@
   config/caddy.json    what Caddy starts from
   routes/<site>.json   each site's hosts and switch
   sites/<site>/live    the pointer; 0755 and 0644, for the edge to read
+  store/<site>/        immutable files of past releases; see assets.py; read by the edge
   sock/                admin.sock, preview.sock, idle.sock: the edge's own
   data/                certificates and their keys: the edge's own
   certs/               copies of the operator's certificates (tls = "files")
@@ -20,6 +21,8 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +31,18 @@ from bluegreen.errors import NotFit
 
 #: Where the edge's container sees the folders that are mounted into it.
 MOUNT_SITES = "/run/bluegreen/sites"
+MOUNT_STORE = "/run/bluegreen/store"
 MOUNT_SOCK = "/run/bluegreen/sock"
 MOUNT_CONFIG = "/etc/bluegreen"
 MOUNT_DATA = "/data"
 MOUNT_CERTS = "/certs"
+
+#: What the file is called by which a mount is checked; the site's name follows.
+NONCE = ".nonce-"
+#: Seconds: a younger nonce may be that of a command that only looks, and takes no lock.
+_LOOKING = 60.0
+#: Seconds: a younger temporary file of the whole edge may be that of another site's command.
+_ACTING = 3600.0
 
 #: The edge is never root: where root owns the state folder, it runs as this uid and gid,
 #: which Debian and systemd give to nobody.
@@ -77,6 +88,10 @@ class State:
         return self.sites / site / "live"
 
     @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
     def sock(self) -> Path:
         return self.root / "sock"
 
@@ -110,7 +125,7 @@ class State:
     def prepare(self, gid: int = -1) -> None:
         """Make the folder and what stands in it. `gid`: a group whose members may act, or -1."""
         durable.make_folder(self.root, 0o2770 if gid >= 0 else 0o700, uid=os.geteuid(), gid=gid)
-        for name in ("config", "routes", "locks", "log", "certs", "sites", "sock", "data"):
+        for name in ("config", "routes", "locks", "log", "certs", "sites", "store", "sock", "data"):
             durable.make_folder(self.root / name, self.folder_mode(name))
         for name in ("sock", "data", "certs", "config"):
             self._give_to_edge(self.root / name)
@@ -131,9 +146,9 @@ class State:
             raise durable.not_writable(self.root, error) from error
 
     def folder_mode(self, name: str) -> int:
-        """For the owner, and its group where a group may act; `sites` also for the edge."""
+        """For the owner, and its group where a group may act; what the edge reads for all."""
         mode = 0o2770 if self.shared else 0o700
-        return mode | 0o055 if name == "sites" else mode
+        return mode | 0o055 if name in ("sites", "store") else mode
 
     @property
     def shared(self) -> bool:
@@ -154,6 +169,28 @@ class State:
         if os.geteuid() == 0:
             os.chown(folder, *self.edge_user)
             folder.chmod(0o2770 if self.shared else 0o700)
+
+    def left_files(self, site: str) -> tuple[Path, ...]:
+        """Temporary files that dead runs left, for whoever holds the site's lock."""
+        pointers, store = self.sites / site, self.store / site
+        own = [
+            *pointers.glob(f"{durable.TEMPORARY}live-*"),
+            *self.routes.glob(f"{durable.TEMPORARY}{site}.json-*"),
+            *(store / "releases").glob(f"{durable.TEMPORARY}*"),
+            *(store / "tmp").glob("*"),
+        ]
+        nonces = [
+            path
+            for folder in (self.sites, self.store, pointers, store)
+            for path in folder.glob(f"*{NONCE}{site}-*")
+        ]
+        shared = [
+            path
+            for folder in (self.root, self.config, self.certs)
+            for path in folder.glob(f"{durable.TEMPORARY}*")
+        ]
+        left = own + _older(nonces, _LOOKING) + _older(shared, _ACTING)
+        return tuple(sorted(left))
 
     def key(self) -> bytes:
         """The host's secret key; made at first use, by whichever command comes first."""
@@ -182,6 +219,15 @@ class State:
                     hint="run as its owner or as a member of its group,"
                     " or set edge.group and run bluegreen edge up",
                 )
+
+
+def _older(paths: list[Path], seconds: float) -> list[Path]:
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):  # its own command has removed it
+            if time.time() - path.stat().st_mtime > seconds:
+                found.append(path)
+    return found
 
 
 def _open_to(path: Path, gid: int) -> None:

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from bluegreen.edge import asset_route
 from bluegreen.model import IDLE
 from bluegreen.settings import EdgeSettings
 from bluegreen.state import MOUNT_CERTS, MOUNT_SITES
@@ -54,6 +55,8 @@ class Route:
     hosts: tuple[str, ...] = ()  # none = any host that no other site has
     switch_kind: str = "pointer"  # pointer | reload
     dial: str = IDLE  # what a `reload` route holds; a pointer's stands in its file
+    assets: tuple[str, ...] = ()  # path patterns that the asset store minds; none = no store
+    order: str = "live"  # live | store: who answers first for them
 
     @property
     def upstream(self) -> str:
@@ -97,13 +100,32 @@ def site_route(config: Json, site: str) -> Json | None:
     return next((route for route in found if route.get("@id") == f"site.{site}"), None)
 
 
+def site_store(config: Json, site: str) -> Json | None:
+    """The site's way into its asset store in a configuration, or None."""
+    try:
+        found: Json | None = config["apps"]["http"]["servers"]["public"]["named_routes"].get(
+            asset_route.store_name(site)
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return found
+
+
 def dial_of(config: Json, site: str) -> str:
     """What the site's upstream dials in a configuration; "" where it has no such route."""
-    route = site_route(config, site)
+    proxy = _with_id(site_route(config, site), proxy_id(site))
     try:
-        return str(route["handle"][0]["upstreams"][0]["dial"]) if route else ""
+        return str(proxy["upstreams"][0]["dial"]) if proxy else ""
     except (KeyError, IndexError, TypeError):
         return ""
+
+
+def _with_id(node: object, wanted: str) -> Json | None:
+    """The object with this `@id`, itself or somewhere below `node`."""
+    if isinstance(node, dict) and node.get("@id") == wanted:
+        return node
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return next((found for each in below if (found := _with_id(each, wanted))), None)
 
 
 def proxy_id(site: str) -> str:
@@ -142,6 +164,13 @@ def _public(edge: EdgeSettings, routes: Mapping[str, Route]) -> Json:
         "routes": [_route(edge, route) for route in sorted(routes.values(), key=_order)],
     }
     server["routes"].append(_NO_SUCH_HOST)
+    stores = {
+        asset_route.store_name(route.site): asset_route.lookup(route.site)
+        for route in sorted(routes.values(), key=_order)
+        if route.assets
+    }
+    if stores:
+        server["named_routes"] = stores
     if edge.trusted_proxies:
         server["trusted_proxies"] = {"source": "static", "ranges": list(edge.trusted_proxies)}
         # From the right, up to the first that is not trusted: the left part is the client's.
@@ -164,7 +193,10 @@ def _route(edge: EdgeSettings, route: Route) -> Json:
         "stream_close_delay": _STREAM_CLOSE_DELAY,
     }
     matched: Json = {"match": [{"host": list(route.hosts)}]} if route.hosts else {}
-    return {"@id": f"site.{route.site}", **matched, "handle": [proxy], "terminal": True}
+    handler = (
+        asset_route.around(proxy, route.site, route.assets, route.order) if route.assets else proxy
+    )
+    return {"@id": f"site.{route.site}", **matched, "handle": [handler], "terminal": True}
 
 
 def _secure(edge: EdgeSettings, config: Json, certificates: Sequence[str]) -> None:

@@ -69,7 +69,8 @@ class Registry:
         try:
             for path in sorted(self.state.routes.glob("[a-z]*.json")):
                 document = json.loads(path.read_bytes())
-                document["hosts"] = tuple(document["hosts"])
+                for key in ("hosts", "assets"):
+                    document[key] = tuple(document.get(key, ()))
                 found[path.stem] = Route(**document)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise EdgeError(
@@ -114,6 +115,12 @@ class Registry:
         for route in routes.values():
             self._write(self.route_path(route.site), route_text(route))
         self._write(self.state.caddy_json, config.to_text(desired))
+
+    def holds(self, desired: Json, routes: Mapping[str, Route]) -> bool:
+        """Whether `persist` would write nothing."""
+        return all(
+            _holds(self.route_path(route.site), route_text(route)) for route in routes.values()
+        ) and _has(self.state.caddy_json, desired)
 
     def snapshot(self) -> dict[Path, bytes | None]:
         """What `persist` and `store` may change, for `restore`; None where there is no file."""
@@ -183,12 +190,22 @@ class Registry:
                 path.unlink(missing_ok=True)
 
     def _write(self, path: Path, content: bytes) -> None:
-        try:
-            if path.read_bytes() == content:
-                return
-        except OSError:
-            pass
-        durable.write(path, content, self.state.file_mode)
+        if not _holds(path, content):
+            durable.write(path, content, self.state.file_mode)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _has(path: Path, document: Json) -> bool:
+    try:
+        return bool(json.loads(path.read_bytes()) == document)
+    except (OSError, ValueError):
+        return False
 
 
 def route_text(route: Route) -> bytes:

@@ -56,13 +56,22 @@ def state_of(facts: ContainerFacts) -> State:
 class RunningEdge:
     """The host's edge. Raises EdgeError, EdgeUnreachable and ConfigError."""
 
-    def __init__(self, facts: ContainerFacts, state: State, stored: Stored) -> None:
+    def __init__(
+        self,
+        facts: ContainerFacts,
+        state: State,
+        stored: Stored,
+        *,
+        admin: Admin | None = None,
+        listeners: Listeners | None = None,
+    ) -> None:
+        """`admin` and `listeners`: by default those in the state folder."""
         self.facts = facts
         self.state = state
         self.stored = stored
         self.registry = Registry(state)
-        self.admin = Admin(state.admin_socket)
-        self.listeners = Listeners(state, stored, self.admin)
+        self.admin = admin or Admin(state.admin_socket)
+        self.listeners = listeners or Listeners(state, stored, self.admin)
 
     @property
     def name(self) -> str:
@@ -81,7 +90,7 @@ class RunningEdge:
         running = self.admin.config()
         if self._desired(wanted, running) == running:
             return ""
-        return _why(settings.site, stored_routes, running)
+        return _why(wanted[settings.site], stored_routes, running)
 
     def register(self, settings: Settings) -> bool:
         """Have the edge route this site as its settings say; True if that took a load.
@@ -102,22 +111,54 @@ class RunningEdge:
             self.registry.persist(desired, as_running(wanted, desired))
             return loads
 
-    def check(self, site: str) -> None:
+    def unsettled(self, settings: Settings) -> str:
+        """What the edge runs and has not stored, a restart of it would lose; "" for nothing."""
+        return "the edge runs what it has not stored" if self._unstored(settings) else ""
+
+    def settle(self, settings: Settings) -> None:
+        """Store what the edge runs: its process died between the load and the files. No load."""
+        with self.registry.locked(f"settle site {settings.site}"):
+            if found := self._unstored(settings):
+                self.registry.persist(*found)
+
+    def _unstored(self, settings: Settings) -> tuple[Json, dict[str, Route]] | None:
+        """Only what is known to be ours: rendered of the stored routes, or of this site's new
+        ones. Anything else is for a load to put right."""
+        running, stored = self.admin.config(), self.routes()
+        for routes in (stored, self._wanted(settings, stored)):
+            actual = as_running(routes, running)
+            if self.registry.render(self.stored, actual) == running:
+                return None if self.registry.holds(running, actual) else (running, actual)
+        return None
+
+    def check(self, site: str, *, routed: bool = True) -> None:
         """The edge answers and, where it knows this site, really serves it, of this state folder.
 
         A nonce is read back through the edge: a mount that was replaced or shadowed shows.
-        EdgeError says what is amiss.
+        EdgeError says what is amiss. `routed=False`: its routing is about to be loaded anew.
         """
         running = self.admin.config()
         route = self.routes().get(site)
-        if route is not None:
+        if route is not None and routed:
             wanted = self._desired(as_running({site: route}, running), running)
-            if config.site_route(running, site) != config.site_route(wanted, site):
+            if any(
+                part(running, site) != part(wanted, site)
+                for part in (config.site_route, config.site_store)
+            ):
                 raise EdgeError(
                     f"the edge's running configuration does not route site {site} as stored",
                     hint=_UP,
                 )
-        self.listeners.check_mount("." if route is None else site)
+        self.listeners.check_mount("." if route is None else site, site=site)
+
+    def check_store(self, site: str) -> None:
+        """The edge sees the asset store of this state folder. EdgeError where it does not."""
+        if not self.state.store.is_dir():
+            raise EdgeError(
+                f"the edge {self.name} has no asset store: an older bluegreen made it",
+                hint=f"{_UP} --recreate",
+            )
+        self.listeners.check_mount(site=site, store=True)
 
     def live(self, site: str) -> Upstream | None:
         """What the edge routes this site to now, without its settings."""
@@ -143,7 +184,13 @@ class RunningEdge:
 
     def _wanted(self, settings: Settings, routes: Mapping[str, Route]) -> dict[str, Route]:
         known = self._known(settings.site, routes)
-        wanted = {**routes, settings.site: replace(known, hosts=settings.hosts)}
+        mine = replace(
+            known,
+            hosts=settings.hosts,
+            assets=settings.assets.paths,
+            order=settings.assets.order,
+        )
+        wanted = {**routes, settings.site: mine}
         refuse_conflicts(self.stored, wanted, settings.site)
         return wanted
 
@@ -155,11 +202,14 @@ class RunningEdge:
         return self.registry.render(self.stored, as_running(routes, running))
 
 
-def _why(site: str, stored: Mapping[str, Route], running: Json) -> str:
+def _why(wanted: Route, stored: Mapping[str, Route], running: Json) -> str:
+    site = wanted.site
     if site not in stored and config.site_route(running, site) is None:
         return f"site {site} is new on this edge"
-    if site in stored:
-        return f"the hosts of site {site} changed, or the edge does not run what is stored"
+    if site in stored and wanted.hosts != stored[site].hosts:
+        return f"the hosts of site {site} changed"
+    if site in stored and wanted != stored[site]:
+        return f"the assets of site {site} changed, their paths or their order"
     return "the edge does not run what is stored"
 
 

@@ -6,6 +6,7 @@ import secrets
 import ssl
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 
 from bluegreen import durable, probe
 from bluegreen.edge.admin import Admin
@@ -13,9 +14,9 @@ from bluegreen.edge.config import LOCALHOST
 from bluegreen.edge.registry import Stored
 from bluegreen.edge.switches import Switch
 from bluegreen.errors import EdgeError
-from bluegreen.model import Exchange, Upstream
+from bluegreen.model import MAX_BODY, Exchange, Upstream
 from bluegreen.settings import Listen
-from bluegreen.state import State
+from bluegreen.state import NONCE, State
 
 #: What the preview listener is told by; see caddy/edge.json.
 _ASK = "Bluegreen-Ask"
@@ -23,7 +24,6 @@ _DIAL = "Bluegreen-Dial"
 _PROTO = "Bluegreen-Proto"
 _ERROR = "Bluegreen-Error"
 _READ_TIMEOUT = 5.0  # seconds
-_NONCE = ".nonce"
 _MOUNT_ANEW = "bluegreen edge up --recreate"
 
 
@@ -59,35 +59,41 @@ class Listeners:
         """Where the host reaches the public listener: scheme://address:port."""
         return url_of(public_entry(self._stored))
 
-    def read_shared(self, path: str) -> str:
-        """A file below sites/ as the edge sees it. EdgeError where it sees none."""
+    def read_shared(self, path: str, *, store: bool = False) -> str:
+        """A file below sites/ or store/ as the edge sees it. EdgeError where it sees none."""
         answer = self.preview.ask(
-            f"/{path}", host=LOCALHOST, timeout=_READ_TIMEOUT, headers={_ASK: "pointers"}
+            f"/{path}",
+            host=LOCALHOST,
+            timeout=_READ_TIMEOUT,
+            headers={_ASK: "store" if store else "pointers"},
         )
         if answer.status != 200:
             raise EdgeError(
-                f"the edge does not see {self._state.sites / path}:"
+                f"the edge does not see {self._shared(store) / path}:"
                 f" {answer.error or f'status {answer.status}'}",
                 hint=_MOUNT_ANEW,
             )
         return answer.head.removesuffix("\n")
 
-    def check_mount(self, folder: str = ".") -> None:
-        """The edge sees what is written into this folder below sites/.
+    def _shared(self, store: bool) -> Path:
+        return self._state.store if store else self._state.sites
+
+    def check_mount(self, folder: str = ".", *, site: str = "", store: bool = False) -> None:
+        """The edge sees what is written into this folder below sites/, or below store/.
 
         A nonce is read back through it: a mount that was replaced or shadowed shows.
         """
         nonce = secrets.token_hex(16)
         # A name of its own: another site's command may be at the same.
-        path = self._state.sites / folder / f"{_NONCE}-{nonce[:8]}"
-        durable.write(path, nonce.encode(), 0o644)
+        path = self._shared(store) / folder / f"{NONCE}{site}-{nonce[:8]}"
         try:
-            seen = self.read_shared(f"{folder}/{path.name}")
+            durable.write(path, nonce.encode(), 0o644)
+            seen = self.read_shared(f"{folder}/{path.name}", store=store)
         finally:
-            path.unlink(missing_ok=True)
+            durable.remove(path)
         if seen != nonce:
             raise EdgeError(
-                f"the edge reads another folder than {self._state.sites}: its mount was replaced",
+                f"the edge reads another folder than {self._shared(store)}: its mount was replaced",
                 hint=_MOUNT_ANEW,
             )
 
@@ -140,6 +146,9 @@ class SiteEdge:
     def switch(self, to: Upstream | None) -> None:
         self._switch.switch(to)
 
+    def tidy(self) -> None:
+        self._switch.tidy()
+
     def in_flight(self, upstream: Upstream) -> int:
         return self._admin.in_flight(str(upstream))
 
@@ -151,6 +160,7 @@ class SiteEdge:
         timeout: float,
         headers: Mapping[str, str] | None = None,
         keep_body: bool = False,
+        max_body: int = MAX_BODY,
     ) -> Exchange:
         told = {_DIAL: str(upstream), _PROTO: "https" if self._listeners.secure else "http"}
         return self._listeners.preview.ask(
@@ -159,6 +169,7 @@ class SiteEdge:
             timeout=timeout,
             headers={**(headers or {}), **told},
             keep_body=keep_body,
+            max_body=max_body,
         )
 
     def public(
@@ -168,9 +179,15 @@ class SiteEdge:
         timeout: float,
         headers: Mapping[str, str] | None = None,
         keep_body: bool = False,
+        max_body: int = MAX_BODY,
     ) -> Exchange:
         return self._public.ask(
-            path, host=self._host, timeout=timeout, headers=headers, keep_body=keep_body
+            path,
+            host=self._host,
+            timeout=timeout,
+            headers=headers,
+            max_body=max_body,
+            keep_body=keep_body,
         )
 
     @cached_property

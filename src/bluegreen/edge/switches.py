@@ -24,6 +24,7 @@ class Switch(Protocol):
     def live(self) -> Upstream | None: ...
     def prepare(self, new: Upstream | None, old: Upstream | None) -> None: ...
     def switch(self, to: Upstream | None) -> None: ...
+    def tidy(self) -> None: ...
 
 
 class PointerSwitch:
@@ -55,6 +56,9 @@ class PointerSwitch:
                 f"{self._path} names {dial}, and the edge reads {seen or 'nothing'} there",
                 hint="bluegreen edge up --recreate",
             )
+
+    def tidy(self) -> None:
+        self._staged.forget(self._path)
 
 
 class ReloadSwitch:
@@ -89,6 +93,10 @@ class ReloadSwitch:
             self._patch(dial)
             for path, content in self._files(dial).items():
                 self._staged.put(path, content, self._registry.state.file_mode)
+
+    def tidy(self) -> None:
+        self._staged.forget(self._registry.route_path(self._site))
+        self._staged.forget(self._registry.state.caddy_json, shared=True)
 
     def _patch(self, dial: str) -> None:
         for _ in range(_PATCH_ATTEMPTS):
@@ -127,7 +135,7 @@ class _Staged:
         """Also those that a dead run left beside `path`; where it is `shared` with other sites,
         theirs of the last hour stay."""
         mine = {staged for (target, _), staged in self._files.items() if target == path}
-        for staged in path.parent.glob(f".tmp-{path.name}-*"):
+        for staged in path.parent.glob(f"{durable.TEMPORARY}{path.name}-*"):
             with suppress(OSError):
                 if not shared or staged in mine or time.time() - staged.stat().st_mtime > _HOUR:
                     staged.unlink()

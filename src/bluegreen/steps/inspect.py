@@ -1,17 +1,28 @@
-"""The artifact before any container of it runs: present, whole, and how old."""
+"""The artifact before any container runs: present, whole, of one build, and how old."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import unquote
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
-from bluegreen import artifact, references
+from bluegreen import artifact, media
 from bluegreen.errors import EngineError, Rejected
 from bluegreen.model import ContainerPlan, FileFact, Manifest, Release
+from bluegreen.needs import walk
+from bluegreen.needs.manifests import VITE_PATHS
+from bluegreen.needs.walk import Need, Needs, index_url
 from bluegreen.ports import Engine
 from bluegreen.proof import Expectation
 from bluegreen.settings import FreshnessSettings
+
+__all__ = ["Inspected", "index_url", "inspect", "scratch_name"]
+
+#: Seconds for the whole web root to come out of the image: 20 GB at 35 MB a second.
+TIMEOUT = 600.0
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +30,11 @@ class Inspected:
     manifest: Manifest | None  # None: the site is not static, its image id is its identity
     index: FileFact | None
     expected: tuple[Expectation, ...]  # what the gate and the proof at the edge compare
+    page_url: str = ""  # where the index is asked for
+    warnings: tuple[str, ...] = ()
+    #: How many files the page needs: required, nice (icons, images of stylesheets), rewritten.
+    needs: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""  # what is to be said of it in any case
 
     @property
     def digest(self) -> str:
@@ -32,7 +48,8 @@ def inspect(
     labels: Mapping[str, str],
     hosts: frozenset[str],
 ) -> Inspected:
-    """Raises Rejected where the index is missing or empty, or names a file that is not there.
+    """Raises Rejected where the index is missing or empty, where a file that the page needs is
+    not there, or where a precompressed twin is of another build.
 
     The image is read through a container of its own that is never started and has none of
     the site's mounts: a volume over the web root must not be taken for the image.
@@ -40,40 +57,34 @@ def inspect(
     if not freshness.web_root:
         return Inspected(manifest=None, index=None, expected=())
     root = _read(engine, release, freshness, labels)
+    return judge(root, freshness, hosts)
+
+
+def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset[str]) -> Inspected:
+    """What `inspect` says of a web root that has been read."""
     path = freshness.index.lstrip("/")
-    index = root.manifest.files.get(path)
-    if index is None:
-        raise Rejected(
-            f"{freshness.web_root}/{path} is not in the image"
-            f" ({len(root.manifest.files)} files are)",
-            hint="correct freshness.web_root or freshness.index, or what the build copies there",
-            evidence={"files": sorted(root.manifest.files)[:20]},
-        )
-    if index.size == 0:
-        raise Rejected(
-            f"{freshness.web_root}/{path} in the image is empty",
-            hint="the build wrote no page: look at its output",
-        )
-    url = index_url(path)
-    named = references.of_page(root.kept.get(path, b""), url, hosts)
-    paths = {name: unquote(name).lstrip("/") for name in named}
-    missing = [name for name, file in paths.items() if file not in root.manifest.files]
-    if missing:
-        raise Rejected(
-            f"{path} names {_listed(missing)}, which the image does not have",
-            hint="the build is incomplete, or the page's base path is not the web root",
-            evidence={"missing": missing},
-        )
-    expected = [Expectation(url, path, index)]
-    expected += [Expectation(name, file, root.manifest.files[file]) for name, file in paths.items()]
-    return Inspected(manifest=root.manifest, index=index, expected=tuple(expected))
-
-
-def index_url(index: str) -> str:
-    """Where a web server shows the index: `index.html` is its folder's page."""
-    folder, _, name = index.rpartition("/")
-    prefix = f"/{folder}/" if folder else "/"
-    return prefix if name == "index.html" else prefix + name
+    index = _index(root, freshness, path)
+    found = walk.of_index(
+        walk.Root(files=root.manifest.files, kept=root.kept, named=root.named), path, hosts
+    )
+    rewritten = [need for need in found.missing if _is_any(need.path, freshness.rewritten)]
+    missing = [need for need in found.missing if need not in rewritten]
+    _require(root, path, [need for need in missing if need.required])
+    _require_twins(root)
+    expected = _expected(root, freshness, found, rewritten, path)
+    return Inspected(
+        manifest=root.manifest,
+        index=index,
+        expected=expected,
+        page_url=found.page_url,
+        warnings=(*root.warnings, *_warnings(root, missing), *_unread(path, found)),
+        needs={
+            "required": sum(need.required for need in found.present),
+            "nice": sum(not need.required for need in found.present),
+            "rewritten": sum(not one.fact.sha256 for one in expected),
+        },
+        note="; ".join(found.notes),
+    )
 
 
 def scratch_name(release: Release) -> str:
@@ -91,10 +102,11 @@ def _read(
         labels=labels,
         command=("true",),  # an image without a command cannot be created otherwise
     )
+    keep = frozenset({freshness.index.lstrip("/"), *VITE_PATHS})
     try:
         container = engine.create(plan)
         chunks = engine.archive(container, freshness.web_root)
-        return artifact.read(chunks, frozenset({freshness.index.lstrip("/")}))
+        return artifact.read(chunks, keep, folder=freshness.web_root, timeout=TIMEOUT)
     except EngineError as error:
         if error.status != 404:
             raise
@@ -106,6 +118,113 @@ def _read(
         engine.remove(name)
 
 
-def _listed(names: list[str], most: int = 3) -> str:
+def _index(root: artifact.WebRoot, freshness: FreshnessSettings, path: str) -> FileFact:
+    index = root.manifest.files.get(path)
+    if index is None:
+        why = f": it is a link to {root.unserved[path]}" if path in root.unserved else ""
+        raise Rejected(
+            f"{freshness.web_root}/{path} is not in the image"
+            f" ({len(root.manifest.files)} files are){why}",
+            hint="correct freshness.web_root or freshness.index, or what the build copies there",
+            evidence={"files": sorted(root.manifest.files)[:20]},
+        )
+    if index.size == 0:
+        raise Rejected(
+            f"{freshness.web_root}/{path} in the image is empty",
+            hint="the build wrote no page: look at its output",
+        )
+    return index
+
+
+def _require(root: artifact.WebRoot, index: str, missing: Sequence[Need]) -> None:
+    if not missing:
+        return
+    first = missing[0]
+    names = _listed([need.path for need in missing])
+    link = root.unserved.get(first.path)
+    why = f"; {first.path} is a link to {link}, outside of the web root" if link else ""
+    raise Rejected(
+        f"{index} needs {names}, which the image does not have ({first.chain}){why}",
+        hint="the build is incomplete, or the page's base path is not the web root. A file that"
+        f' the container writes at its start is named so: freshness.rewritten = ["{first.path}"]',
+        evidence={"missing": [need.chain for need in missing[:50]]},
+    )
+
+
+def _require_twins(root: artifact.WebRoot) -> None:
+    """A web server with precompressed files sends the twin to every browser."""
+    stale = [twin for twin in root.stale if _is_compressible(twin)]
+    if stale:
+        twin = min(stale)
+        plain = posixpath.splitext(twin)[0]
+        raise Rejected(
+            f"{_listed(sorted(stale))} in the image is of another build than {plain}:"
+            f" {root.stale[twin]}",
+            hint="browsers would get the old content: compress after the build, or remove what an"
+            " older build left (a .dockerignore with **/*.gz and **/*.br)",
+            evidence={"stale": dict(list(root.stale.items())[:50])},
+        )
+
+
+def _is_compressible(twin: str) -> bool:
+    """Servers send twins of text; `dump.tar.gz` beside a `dump.tar` is a download."""
+    kind = media.expected(PurePosixPath(twin).stem)
+    return kind.startswith("text/") or kind in media.COMPRESSIBLE
+
+
+def _expected(
+    root: artifact.WebRoot,
+    freshness: FreshnessSettings,
+    found: Needs,
+    rewritten: Iterable[Need],
+    path: str,
+) -> tuple[Expectation, ...]:
+    """The index first. Of what the container writes at its start, status and type alone."""
+    files = root.manifest.files
+
+    def fact(name: str) -> FileFact:
+        if name in files and not _is_any(name, freshness.rewritten):
+            return files[name]
+        return FileFact("", 0, media.expected(name))
+
+    needed = {
+        need.url: Expectation(need.url, need.path, fact(need.path))
+        for need in (*found.present, *rewritten)
+    }
+    needed.pop(found.page_url, None)
+    return (Expectation(found.page_url, path, fact(path), page=True), *needed.values())
+
+
+def _is_any(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, pattern.lstrip("/")) for pattern in patterns)
+
+
+def _warnings(root: artifact.WebRoot, missing: Sequence[Need]) -> Iterable[str]:
+    nice = [need for need in missing if not need.required]
+    if nice:
+        yield (
+            f"{_listed([need.path for need in nice])} {_is(nice)} named and not in the image"
+            f" ({nice[0].chain})"
+        )
+    other = sorted(twin for twin in root.stale if not _is_compressible(twin))
+    if other:
+        yield f"{_listed(other)}: {root.stale[other[0]]}"
+    if root.not_looked_into:
+        yield (
+            f"{_listed(list(root.not_looked_into))} {_is(root.not_looked_into)} too large to be"
+            " looked into: what is named there is not compared"
+        )
+
+
+def _unread(path: str, found: Needs) -> Iterable[str]:
+    if not found.readable:
+        yield f"{path} could not be parsed within bounds: only its own bytes are compared"
+
+
+def _is(many: Sequence[object]) -> str:
+    return "is" if len(many) == 1 else "are"
+
+
+def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

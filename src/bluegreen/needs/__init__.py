@@ -1,0 +1,1 @@
+"""What a page needs before it works, found without running anything."""
