@@ -76,6 +76,17 @@ interval = "100ms"
 [freshness]
 web_root = ""
 index = "index.html"
+build_id = ""
+rewritten = []
+last_modified = "warn"
+unchanged = "release"
+
+[assets]
+paths = ["/assets/*"]
+keep_releases = 5
+keep_days = 7
+max_size = "2g"
+order = "live"
 
 [edge]
 name = "bluegreen-edge"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+# Before pydantic: it would read the metadata of every installed package in search of plugins.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from bluegreen.settings.load import DEFAULT_FILE, load
 from bluegreen.settings.models import (
+    AssetSettings,
     BuildSettings,
     ContainerSettings,
     DrainSettings,
@@ -18,6 +24,7 @@ from bluegreen.settings.values import BuildSecret, Certificate, Listen, SecretFi
 
 __all__ = [
     "DEFAULT_FILE",
+    "AssetSettings",
     "BuildSecret",
     "BuildSettings",
     "Certificate",

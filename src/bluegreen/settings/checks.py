@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from bluegreen.asset_paths import check_pattern
 from bluegreen.model import LABEL
 from bluegreen.settings.values import Duration, Size, read_hostname
 
@@ -48,6 +49,12 @@ def _positive(seconds: float) -> float:
 def _memory(size: int) -> int:
     if size and size < 6 << 20:
         raise ValueError('0 for no limit, or at least "6m", which is the least that Docker takes')
+    return size
+
+
+def _some(size: int) -> int:
+    if not size:
+        raise ValueError('a size above zero, such as "2g"')
     return size
 
 
@@ -114,6 +121,9 @@ def _check_command(value: object) -> object:
 SiteName = Annotated[str, AfterValidator(_site_name)]
 HostHeader = Annotated[str, AfterValidator(_host_header)]
 UrlPath = Annotated[str, _matching(r"/[^\s#]*", 'a path that begins with "/"')]
+OptionalUrlPath = Annotated[str, _matching(r"|/[^\s#]*", 'a path that begins with "/", or nothing')]
+#: Of the URL paths that are immutable files.
+AssetPattern = Annotated[str, AfterValidator(check_pattern)]
 AbsolutePath = Annotated[str, _matching(r"(/.*)?", 'an absolute path, such as "/srv/www"')]
 RelativePath = Annotated[
     str, _matching(r"(?!/)(?!(.*/)?\.\.(/|$)).+", 'a path below web_root, such as "index.html"')
@@ -127,6 +137,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Status = Annotated[int, Field(ge=100, le=599)]
 #: Bytes; 0 = no limit.
 Memory = Annotated[Size, AfterValidator(_memory), BeforeValidator(lambda value: value or 0)]
+PositiveSize = Annotated[Size, AfterValidator(_some)]
 LogSize = Annotated[
     str, _matching(r"[1-9][0-9]*[kmg]?", 'a size for Docker\'s log driver, such as "10m"')
 ]

@@ -14,12 +14,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bluegreen.model import HealthcheckPlan
 from bluegreen.settings import rules
 from bluegreen.settings.checks import (
     AbsolutePath,
+    AssetPattern,
     Capability,
     CheckCommand,
     ContainerName,
@@ -30,8 +30,10 @@ from bluegreen.settings.checks import (
     LogSize,
     Memory,
     NetworkRange,
+    OptionalUrlPath,
     Port,
     PositiveDuration,
+    PositiveSize,
     RelativePath,
     RestartPolicy,
     Signal,
@@ -174,6 +176,38 @@ class FreshnessSettings(Section):
     index: RelativePath = Field(
         default="index.html", description="The page that names everything else"
     )
+    build_id: OptionalUrlPath = Field(
+        default="", description='Path whose body must hold the revision: "/version.json"; "" = none'
+    )
+    rewritten: tuple[RelativePath, ...] = Field(
+        default=(),
+        description="Files that the container writes at its start; not compared byte for byte",
+    )
+    last_modified: Literal["off", "warn", "fail"] = Field(
+        default="warn", description="What a time that does not fit the build leads to"
+    )
+    unchanged: Literal["release", "skip", "fail"] = Field(
+        default="release", description="What the same bytes and the same spec as live lead to"
+    )
+
+
+class AssetSettings(Section):
+    """Immutable files that stay within reach of tabs that an older release opened."""
+
+    paths: tuple[AssetPattern, ...] = Field(
+        default=("/assets/*",), description="Hashed files, by URL; empty turns the store off"
+    )
+    keep_releases: int = Field(default=5, ge=1, description="At least so many releases' files")
+    keep_days: int = Field(default=7, ge=0, le=3650, description="At least so long after live")
+    max_size: PositiveSize = Field(
+        default=2 << 30, description="Of a site's store; live's and the previous one's stay"
+    )
+    order: Literal["live", "store"] = Field(default="live", description="Who answers first")
+
+    @field_validator("paths", mode="after")
+    @classmethod
+    def _each_once(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(paths))
 
 
 class EdgeSettings(Section):
@@ -236,12 +270,8 @@ class RetainSettings(Section):
     )
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """bluegreen.toml. Built as it stands it reads nothing else; `load` brings the sources."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
 
     site: SiteName = Field(description="The frontend's name")
     hosts: tuple[Hostname, ...] = Field(
@@ -251,6 +281,7 @@ class Settings(BaseSettings):
     container: ContainerSettings = ContainerSettings()
     gate: GateSettings = GateSettings()
     freshness: FreshnessSettings = FreshnessSettings()
+    assets: AssetSettings = AssetSettings()
     edge: EdgeSettings = EdgeSettings()
     drain: DrainSettings = DrainSettings()
     retain: RetainSettings = RetainSettings()
@@ -279,17 +310,6 @@ class Settings(BaseSettings):
             for key in ours
             if getattr(wanted, key) != getattr(stored, key)
         }
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
     @model_validator(mode="wrap")
     @classmethod

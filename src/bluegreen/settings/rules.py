@@ -50,6 +50,7 @@ def between(settings: Settings) -> Iterator[Broken]:
     """Every rule between valid keys that does not hold."""
     yield from _hosts(settings)
     yield from _gate(settings)
+    yield from _freshness(settings)
     yield from _tls(settings)
     yield from _listen(settings)
     yield from _container(settings)
@@ -83,6 +84,19 @@ def _gate(settings: Settings) -> Iterator[Broken]:
             allowed=f"more than {gate.passes} passes, {format_duration(gate.interval)} apart, take",
             beside=(("gate", "passes"), ("gate", "interval")),
         )
+
+
+def _freshness(settings: Settings) -> Iterator[Broken]:
+    freshness, key = settings.freshness, ("freshness", "rewritten")
+    if freshness.rewritten and not freshness.web_root:
+        yield Broken(
+            key=key,
+            value=list(freshness.rewritten),
+            allowed="nothing without freshness.web_root: no file is compared then",
+            beside=(("freshness", "web_root"),),
+        )
+    if twice := _twice(freshness.rewritten):
+        yield Broken(key=key, value=twice, allowed="each file once")
 
 
 def _tls(settings: Settings) -> Iterator[Broken]:

@@ -1,0 +1,123 @@
+"""The asset store as part of the recipes: kept before the switch, collected after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bluegreen.assets import Stay, Store, Usage, to_keep
+from bluegreen.attempt import Attempt
+from bluegreen.host import Host
+from bluegreen.model import Manifest, Release, Upstream
+from bluegreen.plan import Observation, rollback_target
+from bluegreen.shown import show_size
+from bluegreen.spec import Spec
+from bluegreen.steps import boot
+from bluegreen.steps import keep as step
+from bluegreen.undo import Undo
+
+
+def store_of(host: Host) -> Store:
+    return Store(
+        folder=host.state.store / host.site,
+        folder_mode=host.state.folder_mode("store"),
+        file_mode=host.state.file_mode,
+    )
+
+
+def check(host: Host) -> None:
+    """Raises EdgeError where the edge does not see what would be kept."""
+    if host.settings.assets.paths:
+        host.running.check_store(host.site)
+
+
+def keep(
+    host: Host,
+    attempt: Attempt,
+    undo: Undo,
+    release: Release,
+    manifest: Manifest | None,
+    spec: Spec,
+) -> dict[str, int]:
+    """Which files get other headers once the release is live: path → class.
+
+    Raises NotFit where the store cannot be written.
+    """
+    settings = host.settings.assets
+    if not settings.paths or manifest is None:
+        return {}
+    store = store_of(host)
+    labels = boot.labels_of(release, spec, host.running.name)
+    upstream = Upstream(release.container, spec.container.port)
+    with attempt.step("keep") as note:
+        undo.later(
+            "give up the candidate's place in the asset store",
+            lambda: store.forget(release.id),
+            by_hand="bluegreen prune",
+        )
+        kept = step.keep(
+            store,
+            release.id,
+            manifest,
+            settings,
+            frozenset(spec.freshness.rewritten),
+            lambda path, timeout, size: host.edge.preview(
+                upstream, path, timeout=timeout, max_body=size
+            ),
+            lambda: step.image_files(host.engine, release, spec.freshness.web_root, labels),
+        )
+        left_out = sum(map(len, kept.left_out.values()))
+        note.text = f"{kept.new} assets kept ({show_size(kept.size)}), {kept.known} were there"
+        note.detail = {
+            "new": kept.new,
+            "known": kept.known,
+            "bytes": kept.size,
+            "live_only": {reason: paths[:20] for reason, paths in kept.left_out.items()},
+        }
+        if left_out:
+            note.text += f", {left_out} served live only"
+    for warning in step.told(kept):
+        attempt.warn(warning)
+    return kept.moves
+
+
+def collect(host: Host, seen: Observation, moves: dict[str, int] | None = None) -> Usage:
+    """What was removed. `moves` are those of `keep`, for a release that is live by now."""
+    store = store_of(host)
+    if not store.folder.is_dir():
+        return Usage()
+    for path, number in (moves or {}).items():
+        store.move(path, number)
+    return store.collect(kept(host, seen))
+
+
+def collectable(host: Host, seen: Observation) -> Usage:
+    """What `collect` would remove now."""
+    store = store_of(host)
+    return store.unneeded(kept(host, seen)) if store.folder.is_dir() else Usage()
+
+
+def kept(host: Host, seen: Observation) -> frozenset[str]:
+    """The releases whose files stay, as the settings have it now.
+
+    One that was never live is not among them; one that the ledger does not know is.
+    """
+    settings, history = host.settings.assets, host.ledger.history(host.site)
+    live = seen.live_release.id if seen.live_release else ""
+    never = {row.release.id for row in history if row.outcome and not row.was_live} - {live}
+    before = rollback_target(history, seen.live_row)
+    needed = {live, before.release.id if before else ""}
+    if seen.live_row is not None:
+        needed.add(seen.live_row.replaced)
+    stays = [
+        Stay(contents.id, {path: file.size for path, file in contents.files.items()})
+        for contents in store_of(host).releases()
+        if contents.id not in never
+    ]
+    return to_keep(
+        stays,
+        frozenset(needed),
+        keep_releases=settings.keep_releases,
+        keep_days=settings.keep_days,
+        max_size=settings.max_size,
+        now=datetime.now(UTC),
+    )
