@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from bluegreen import keeping, recover
 from bluegreen.attempt import Attempt, Note
 from bluegreen.errors import Interrupted
-from bluegreen.host import Host
-from bluegreen.model import LiveRelease, Outcome, Release, Upstream
+from bluegreen.host import Host, look
+from bluegreen.model import Outcome, Release, Upstream, is_container_of
 from bluegreen.plan import Observation, Plan
+from bluegreen.proving import Proving
 from bluegreen.shown import show_age, show_size
 from bluegreen.spec import Spec
 from bluegreen.steps import (
@@ -19,20 +21,22 @@ from bluegreen.steps import (
     preflight,
     promote,
     prune,
-    recover,
     retire,
     verify,
     withdraw,
 )
-from bluegreen.steps.observe import observe
+from bluegreen.steps.origin import Birth
+from bluegreen.unchanged import ends_here
 from bluegreen.undo import Undo
 
 
-def prepare(host: Host, attempt: Attempt) -> Observation:
+def prepare(host: Host, attempt: Attempt, *, dry_run: bool) -> Observation:
     """Preflight and recover: the host is fit, and what a dead run left is put away."""
     with attempt.step("preflight") as note:
-        host.running.check(host.site)
         seen = look(host)
+        unsettled = host.running.unsettled(host.settings)
+        host.running.check(host.site, routed=not (seen.load or unsettled))
+        keeping.check(host)
         free = preflight.check_space(
             host.engine.facts(),
             host.state.root,
@@ -40,32 +44,28 @@ def prepare(host: Host, attempt: Attempt) -> Observation:
             _size_of(prunable_now(host, seen)),
         )
         note.text = f"engine {host.engine.facts().version}, edge {host.running.name}, {free}"
-    if seen.leftovers or seen.unfinished:
-        with attempt.step("recover") as note:
-            told = recover.recover(
-                host.engine, host.edge, host.ledger, seen, host.settings.drain.timeout
-            )
-            note.text, note.detail = "; ".join(told), {"done": list(told)}
-        seen = look(host)
-    return seen
-
-
-def look(host: Host) -> Observation:
-    load = host.running.needs_load(host.settings)
-    return observe(host.engine, host.edge, host.ledger, host.site, host.running.name, load)
+    return recover.put_in_order(host, attempt, seen, unsettled, dry_run=dry_run)
 
 
 def put_live(
-    host: Host, attempt: Attempt, undo: Undo, plan: Plan, release: Release, spec: Spec
+    host: Host,
+    attempt: Attempt,
+    undo: Undo,
+    plan: Plan,
+    release: Release,
+    spec: Spec,
+    birth: Birth | None = None,
 ) -> None:
     """Inspect, boot, gate, switch, verify; then, past the point of no return, drain and retire.
 
-    `release` has its image. Whatever fails before that point is undone by `undo`.
+    `release` has its image, `birth` what is known of its making (None at a rollback).
+    Whatever fails before that point is undone by `undo`.
     """
     engine, edge, settings, step = host.engine, host.edge, host.settings, attempt.step
     seen, name = plan.observation, release.container
     new, old = Upstream(name, spec.container.port), seen.upstream
     labels = boot.labels_of(release, spec, host.running.name)
+    proving = Proving(host, attempt, seen, release, spec, birth)
 
     undo.later(
         f"withdraw {name}",
@@ -74,7 +74,14 @@ def put_live(
     )
     with step("inspect") as note:
         found = inspect.inspect(engine, release, spec.freshness, labels, frozenset(settings.hosts))
-        _tell_inspected(host, attempt, note, found, seen, release, spec)
+        _tell_inspected(host, note, found, seen, release)
+        for warning in found.warnings:
+            attempt.warn(warning)
+        if told := proving.image(found):
+            note.text += f": {told}"
+    unchanged = seen.live_release if birth and proving.as_live else None
+    if unchanged and ends_here(attempt, undo, proving, unchanged, spec.freshness.unchanged):
+        return
     with step("boot") as note:
         container = boot.boot(engine, release, spec, host.running.name, labels)
         note.text = f"{name} ({release.slot})"
@@ -82,6 +89,8 @@ def put_live(
         passed = gate.gate(engine, edge, container, new, spec, found.expected, host.say.line)
         note.text = f"{passed.passes}/{spec.gate.passes} passes, {passed.compared} files compared"
         note.detail = {"passes": passed.passes, "compared": passed.compared}
+        proving.candidate(container, new)
+    moves = keeping.keep(host, attempt, undo, release, found.manifest, spec)
 
     if seen.load:
         with step("route") as note:
@@ -89,12 +98,12 @@ def put_live(
             note.text = f"{seen.load}: the edge's configuration was loaded once"
     with step("switch") as note:
         promote.promote(engine, container, spec.container.restart)
-        edge.prepare(new, old)
         undo.later(
             f"return traffic to {old or 'the 503 answer'}",
             lambda: withdraw.return_traffic(edge, old, new, settings.drain.timeout),
             by_hand="bluegreen rollback",
         )
+        edge.prepare(new, old)
         began = time.perf_counter()
         edge.switch(new)
         took = time.perf_counter() - began
@@ -102,6 +111,7 @@ def put_live(
         note.detail = {"by": edge.switch_kind, "act_seconds": round(took, 5)}
     with step("verify") as note:
         compared = verify.verify(engine, edge, container, new, spec, found.expected)
+        proving.edge(container)
         note.text = f"users get the new release, {compared} files compared"
         note.detail = {"compared": compared}
 
@@ -111,7 +121,14 @@ def put_live(
     attempt.outcome = Outcome.RELEASED if plan.kind == "release" else Outcome.ROLLED_BACK
     with attempt.advisory():
         host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
-    if old and seen.live:
+    with attempt.advisory():
+        edge.tidy()
+    if old and seen.live and not is_container_of(host.site, seen.live.name):
+        attempt.warn(
+            f"{old.container} got users' requests until now, and bluegreen did not make it: it"
+            f" is left as it is; remove it when nobody needs it: docker rm -f {old.container}"
+        )
+    elif old and seen.live:
         try:
             _let_go(host, attempt, old, seen.live.id)
         except Interrupted:
@@ -121,19 +138,18 @@ def put_live(
             raise
     with attempt.forward("prune", "bluegreen prune") as note:
         removed = prune.prune(engine, prunable_now(host, look(host)))
-        note.text = f"{len(removed)} images removed"
-        note.detail = {"removed": [one.ref for one in removed]}
+        collected = keeping.collect(host, look(host), moves)
+        note.text = f"{len(removed)} images and {collected.files} old assets removed"
+        note.detail = {
+            "removed": [one.ref for one in removed],
+            "assets": {"files": collected.files, "bytes": collected.size},
+        }
 
 
 def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
     history = host.ledger.history(host.site)
     retain = host.settings.retain.images
     return prune.prunable(host.engine, host.site, history, seen.live_row, retain)
-
-
-def live_release(host: Host) -> LiveRelease | None:
-    """What is live, as the last word of any result."""
-    return look(host).live_release
 
 
 def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None:
@@ -159,27 +175,19 @@ def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None
 
 
 def _tell_inspected(
-    host: Host,
-    attempt: Attempt,
-    note: Note,
-    found: inspect.Inspected,
-    seen: Observation,
-    release: Release,
-    spec: Spec,
+    host: Host, note: Note, found: inspect.Inspected, seen: Observation, release: Release
 ) -> None:
-    """Its age and digest beside those of live; the same bytes as live are said aloud."""
+    """Its age and digest beside those of live."""
     live = seen.live_row
     if found.manifest is None or found.index is None:
         note.text = f"image {release.image_id[:19]}, no web_root to look into"
-        same = live is not None and live.release.image_id == release.image_id
     else:
         host.ledger.inspected(release.id, found.digest, found.index.sha256, found.index.modified)
-        same = live is not None and live.manifest_digest == found.digest
         note.text = (
             f"{len(found.manifest.files)} files, digest {found.digest[:12]}"
             f" (live: {live.manifest_digest[:12] if live else 'none'}),"
             f" index {show_age(time.time() - found.index.modified)} old"
-        )
+        ) + (f"; {found.note}" if found.note else "")
         note.detail = {
             "files": len(found.manifest.files),
             "bytes": sum(file.size for file in found.manifest.files.values()),
@@ -188,9 +196,8 @@ def _tell_inspected(
             "index_modified": found.index.modified,
             "live_index_modified": live.index_modified if live else None,
             "size": show_size(sum(file.size for file in found.manifest.files.values())),
+            "needs": dict(found.needs),
         }
-    if same and live is not None and live.spec_hash == spec.hash:
-        attempt.warn(f"the same content and spec as live ({live.release.id}): released afresh")
 
 
 def _size_of(candidates: tuple[prune.Prunable, ...]) -> tuple[int, int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bluegreen.errors import NothingToRollBackTo
-from bluegreen.golive import look
-from bluegreen.host import Host
+from bluegreen.host import Host, look
 from bluegreen.model import LedgerRow, Outcome, Result
 
 

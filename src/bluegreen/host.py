@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from bluegreen import edge, flock
 from bluegreen.engine import connect
 from bluegreen.ledger import Ledger
+from bluegreen.model import LiveRelease
+from bluegreen.plan import Observation
 from bluegreen.ports import Edge, Engine, Say
 from bluegreen.settings import Settings
 from bluegreen.state import State
+from bluegreen.steps.observe import observe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,16 @@ class Host:
         owner = {"command": command, "site": self.site}
         with flock.held(self.state.site_lock(self.site), owner, wait) as lock:
             yield lock
+
+
+def look(host: Host) -> Observation:
+    load = host.running.needs_load(host.settings)
+    return observe(host.engine, host.edge, host.ledger, host.site, host.running.name, load)
+
+
+def live_release(host: Host) -> LiveRelease | None:
+    """What is live, as the last word of any result."""
+    return look(host).live_release
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from bluegreen import durable
 from bluegreen.errors import ConfigError, NotFit
 from bluegreen.model import LedgerRow, Release, Slot, StepRecord
 
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 create table release (
@@ -30,7 +30,8 @@ create table release (
     finished text, was_live integer not null default 0, replaced text not null default '',
     spec text not null, spec_hash text not null, manifest_digest text not null default '',
     index_sha256 text not null default '', index_modified real not null default 0,
-    error text not null default '{}', evidence text not null default '{}'
+    error text not null default '{}', evidence text not null default '{}',
+    proof text not null default '{}'
 ) strict;
 create index release_by_site on release (site);
 create table step (
@@ -39,6 +40,12 @@ create table step (
     seconds real not null, detail text not null, primary key (release, number)
 ) strict;
 """
+
+
+#: From each older schema to the next; a ledger outlives many versions of bluegreen.
+_MIGRATIONS = {
+    1: "alter table release add column proof text not null default '{}'",
+}
 
 
 class Ledger:
@@ -103,6 +110,10 @@ class Ledger:
 
     def went_live(self, release_id: str, replaced: str) -> None:
         self._update(release_id, was_live=1, replaced=replaced)
+
+    def proven(self, release_id: str, proof: Mapping[str, Any]) -> None:
+        """The chain of evidence so far: image, candidate, edge."""
+        self._update(release_id, proof=json.dumps(proof, default=str))
 
     def step(self, release_id: str, record: StepRecord) -> None:
         with self._faults():
@@ -192,6 +203,10 @@ class Ledger:
             if version == 0:
                 for statement in _TABLES.split(";"):
                     self._db.execute(statement)
+            else:
+                for older in range(version, SCHEMA):
+                    self._db.execute(_MIGRATIONS[older])
+            if version != SCHEMA:
                 self._db.execute(f"pragma user_version = {SCHEMA}")
         except BaseException:
             self._db.execute("rollback")
@@ -263,6 +278,7 @@ def _row(row: sqlite3.Row) -> LedgerRow:
         index_modified=row["index_modified"],
         error=json.loads(row["error"]),
         evidence=json.loads(row["evidence"]),
+        proof=json.loads(row["proof"]),
     )
 
 

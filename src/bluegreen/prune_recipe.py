@@ -1,13 +1,15 @@
-"""`bluegreen prune`: put away what a dead run left, and images beyond the kept ones."""
+"""`bluegreen prune`: put away what a dead run left, images and assets beyond the kept ones."""
 
 from __future__ import annotations
 
+from bluegreen import keeping, recover
 from bluegreen.attempt import Attempt
-from bluegreen.golive import live_release, look, prunable_now
-from bluegreen.host import Host
+from bluegreen.golive import prunable_now
+from bluegreen.host import Host, live_release, look
 from bluegreen.model import Outcome, Result
+from bluegreen.plan import Observation
 from bluegreen.shown import show_size
-from bluegreen.steps import prune, recover
+from bluegreen.steps import prune
 
 
 def prune_site(host: Host, *, dry_run: bool, wait: float) -> Result:
@@ -19,26 +21,34 @@ def prune_site(host: Host, *, dry_run: bool, wait: float) -> Result:
         attempt.detail["images"] = [one.ref for one in candidates]
         attempt.detail["bytes"] = sum(one.size for one in candidates)
         attempt.detail["containers"] = [container.name for container in seen.leftovers]
+        unsettled = host.running.unsettled(host.settings)
+        found = recover.diagnose(host, seen, unsettled)
+        assets = keeping.collectable(host, seen)
+        attempt.detail["assets"] = {"files": assets.files, "bytes": assets.size}
         if dry_run:
             attempt.outcome = Outcome.PLANNED
             attempt.detail["plan"] = [
-                *(f"remove the container {name}" for name in attempt.detail["containers"]),
+                *(remedy.todo for remedy in found.remedies),
                 *(f"remove the image {one.ref} ({show_size(one.size)})" for one in candidates),
+                *(
+                    [f"remove {assets.files} old assets ({show_size(assets.size)})"]
+                    if assets.files
+                    else []
+                ),
             ]
         else:
-            _act(host, attempt)
+            _act(host, attempt, seen, unsettled)
     return attempt.result
 
 
-def _act(host: Host, attempt: Attempt) -> None:
-    with attempt.step("recover") as note:
-        told = recover.recover(
-            host.engine, host.edge, host.ledger, look(host), host.settings.drain.timeout
-        )
-        note.text = "; ".join(told) or "nothing was left"
+def _act(host: Host, attempt: Attempt, seen: Observation, unsettled: str) -> None:
+    recover.put_in_order(host, attempt, seen, unsettled)
     with attempt.step("prune") as note:
         removed = prune.prune(host.engine, prunable_now(host, look(host)))
         freed = show_size(sum(one.size for one in removed))
         note.text = f"{len(removed)} images removed, some {freed}"
+        collected = keeping.collect(host, look(host))
+        note.text += f"; {collected.files} old assets, {show_size(collected.size)}"
+        attempt.detail["assets"] = {"files": collected.files, "bytes": collected.size}
         attempt.detail["images"] = [one.ref for one in removed]
     attempt.outcome = Outcome.PRUNED

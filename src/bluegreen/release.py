@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bluegreen import spec as specs
 from bluegreen.attempt import Attempt
 from bluegreen.builder import Built
-from bluegreen.golive import live_release, prepare, put_live
-from bluegreen.host import Host
+from bluegreen.errors import ConfigError
+from bluegreen.golive import prepare, put_live
+from bluegreen.host import Host, live_release
 from bluegreen.model import Outcome, Release, Result
 from bluegreen.plan import Plan, draw
 from bluegreen.revision import Revision
+from bluegreen.settings import Settings
 from bluegreen.steps import build
+from bluegreen.steps.origin import Birth
 from bluegreen.undo import Undo
 
 _SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -41,8 +45,11 @@ def release(host: Host, ask: Ask) -> Result:
 
 def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
     settings, engine = host.settings, host.engine
-    spec = specs.read(settings.container, settings.gate, settings.freshness, host.state.key())
-    seen = prepare(host, attempt)
+    spec = specs.read(
+        settings.container, settings.gate, settings.freshness, settings.hosts, host.state.key()
+    )
+    _require_revision(settings, ask.revision)
+    seen = prepare(host, attempt, dry_run=ask.dry_run)
     with attempt.step("plan") as note:
         plan = draw(
             seen,
@@ -69,6 +76,7 @@ def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
             lambda: engine.remove_image(plan.release.image),
             by_hand=f"docker rmi {plan.release.image}",
         )
+        began = time.time()
         with attempt.step("build") as note:
             new, built = _image(host, ask, plan.release)
             attempt.release = new
@@ -77,7 +85,16 @@ def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
             note.detail = {"builder": built.builder, "image_id": new.image_id}
         for warning in built.warnings:
             attempt.warn(warning)
-        put_live(host, attempt, undo, plan, new, spec)
+        given = engine.image(new.image) if ask.image else None
+        birth = Birth(
+            build=settings.build,
+            revision=ask.revision,
+            started=began,
+            cached=built.cached,
+            given=ask.image,
+            given_created=given.created if given else "",
+        )
+        put_live(host, attempt, undo, plan, new, spec, birth)
 
 
 def _image(host: Host, ask: Ask, release: Release) -> tuple[Release, Built]:
@@ -87,6 +104,15 @@ def _image(host: Host, ask: Ask, release: Release) -> tuple[Release, Built]:
     return build.build(
         host.engine, release, settings, ask.revision, host.say, no_cache=ask.no_cache
     )
+
+
+def _require_revision(settings: Settings, revision: Revision) -> None:
+    if settings.freshness.build_id and revision.name in ("", "none"):
+        raise ConfigError(
+            f"freshness.build_id = {settings.freshness.build_id!r} is compared with the revision,"
+            f" and {settings.build.context} has none: it is no git checkout with a commit",
+            hint="bluegreen release --revision REV",
+        )
 
 
 def told(plan: Plan) -> str:

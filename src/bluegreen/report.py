@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from bluegreen import tables
 from bluegreen.model import Result
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _MARKS = {"ok": "✓", "failed": "✗", "interrupted": "✗", "skipped": "-"}
 _STYLES = {"ok": "green", "failed": "red", "interrupted": "yellow", "skipped": "dim"}
@@ -19,18 +22,17 @@ class Progress:
     """One line a step, with its time: plain in CI, with a spinner on a terminal."""
 
     def __init__(self, stream: TextIO, *, quiet: bool, verbose: bool) -> None:
-        from rich.console import Console
-
-        self._console = Console(file=stream, highlight=False, soft_wrap=True, markup=False)
+        self._stream = stream
+        self._console = _console(stream)
         self._quiet = quiet
         self._verbose = verbose
         self._step = ""
-        self._spinner = self._console.status("") if self._console.is_terminal else None
+        self._spinner = self._console.status("") if self._console is not None else None
 
     def step(self, name: str) -> None:
         self._step = name
         if self._verbose:
-            self._console.print(f"» {name}", style="dim")
+            self._print(f"» {name}", "dim")
         if self._spinner is not None and not self._quiet:
             self._spinner.update(f" {name}")
             self._spinner.start()
@@ -40,7 +42,7 @@ class Progress:
         if self._quiet:
             return
         if self._verbose or self._step == "build":
-            self._console.print(f"    | {text}", style="dim")
+            self._print(f"    | {text}", "dim")
         elif self._spinner is not None:
             self._spinner.update(f" {self._step}: {text}")
 
@@ -50,21 +52,35 @@ class Progress:
         if self._quiet:
             return
         mark = _MARKS.get(status, " ")
-        self._console.print(
-            f"{mark} {name:<10} {seconds:7.2f} s  {text or status}", style=_STYLES.get(status)
-        )
+        self._print(f"{mark} {name:<10} {seconds:7.2f} s  {text or status}", _STYLES.get(status))
         self._step = ""
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            self._console.print(f"  {text}", style="dim")
+            self._print(f"  {text}", "dim")
 
     def warn(self, text: str) -> None:
-        self._console.print(f"! {text}", style="yellow")
+        self._print(f"! {text}", "yellow")
 
     def stop(self) -> None:
         if self._spinner is not None:
             self._spinner.stop()
+
+    def _print(self, text: str, style: str | None) -> None:
+        if self._console is not None:
+            self._console.print(text, style=style)
+            return
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _console(stream: TextIO) -> Console | None:
+    """Colours and a spinner on a terminal alone: CI does not wait for what draws them."""
+    if not (stream.isatty() or os.environ.get("FORCE_COLOR")):
+        return None
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, soft_wrap=True, markup=False)
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -97,9 +113,9 @@ def show(result: Result, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document(result), default=str) + "\n")
         return
-    if result.error is not None:
+    if result.error is not None and not result.detail.get("findings"):
         _show_error(result)
-    elif not quiet:
+    elif result.error is not None or not quiet:
         _BODIES.get(result.command, _show_acted)(result)
     for debris in result.debris:
         _say(f"left behind: {debris}", sys.stderr)
@@ -152,24 +168,39 @@ def _show_acted(result: Result) -> None:
 
 
 def _show_status(result: Result) -> None:
+    from bluegreen import tables
+
     tables.status(result)
 
 
+def _show_verify(result: Result) -> None:
+    """One line, also of what was found: it is read by a monitor."""
+    error = result.error
+    _say(f"failed: {error.message}; next: {error.hint}" if error else str(result.detail["text"]))
+
+
 def _show_edge(result: Result) -> None:
+    from bluegreen import tables
+
     tables.edge(result)
 
 
 def _show_history(result: Result) -> None:
+    from bluegreen import tables
+
     tables.history(result)
 
 
 def _show_logs(result: Result) -> None:
+    from bluegreen import tables
+
     tables.logs(result)
 
 
 _ACTS = frozenset({"release", "rollback", "prune"})
 _BODIES: dict[str, Callable[[Result], None]] = {
     "status": _show_status,
+    "verify": _show_verify,
     "history": _show_history,
     "logs": _show_logs,
     "edge up": _show_edge,

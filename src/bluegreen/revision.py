@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 _NONE = "none"
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _PATIENCE = 30.0  # seconds; a status of a very large tree on a slow disk takes long
 
 
@@ -36,6 +37,15 @@ def of(context: Path) -> Revision:
         commit_time=_commit_time(_git(context, "cat-file", "commit", "HEAD") or ""),
         source=without_credentials(_git(context, "config", "--get", "remote.origin.url") or ""),
     )
+
+
+def same_sources(context: Path, one: str, other: str) -> bool | None:
+    """Whether git knows of no difference below `context` between two commits; None: it cannot
+    tell, as of a commit that it does not have or of a tree with changes of its own."""
+    if not all(_COMMIT.fullmatch(name) for name in (one, other)):
+        return None
+    changed = _git(context, "diff", "--name-only", one, other, "--", ".")
+    return None if changed is None else not changed
 
 
 def without_credentials(url: str) -> str:

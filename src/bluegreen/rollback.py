@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from bluegreen import spec as specs
 from bluegreen.attempt import Attempt
 from bluegreen.errors import NothingToRollBackTo
-from bluegreen.golive import live_release, prepare, put_live
-from bluegreen.host import Host
+from bluegreen.golive import prepare, put_live
+from bluegreen.host import Host, live_release
 from bluegreen.model import LedgerRow, Outcome, Result
 from bluegreen.plan import Observation, draw, rollback_target
 from bluegreen.release import new_suffix, told
@@ -32,11 +32,11 @@ def rollback(host: Host, ask: Ask) -> Result:
 
 
 def _rollback(host: Host, ask: Ask, attempt: Attempt) -> None:
-    seen = prepare(host, attempt)
+    seen = prepare(host, attempt, dry_run=ask.dry_run)
     with attempt.step("plan") as note:
         target = _target(host, seen, ask.wanted)
         _require_image(host, seen, target)
-        spec, changed = specs.recall(target.spec, host.state.key())
+        spec, changed = specs.recall(target.spec, host.settings.hosts, host.state.key())
         plan = draw(
             seen,
             kind="rollback",

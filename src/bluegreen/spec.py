@@ -30,6 +30,7 @@ class Spec:
     freshness: FreshnessSettings
     env: Mapping[str, str]  # env files first, then `env`, as the container gets it
     files: Mapping[str, str]  # path → keyed digest of every env file and secret file
+    hosts: tuple[str, ...]  # hostnames that the edge routes to it
     hidden: tuple[str, ...]  # values that no output may show
 
     @property
@@ -40,12 +41,17 @@ class Spec:
             "gate": self.gate.model_dump(mode="json"),
             "freshness": self.freshness.model_dump(mode="json"),
             "files": dict(self.files),
+            "hosts": list(self.hosts),
         }
 
     @property
     def hash(self) -> str:
-        """The same for two releases whose containers are made alike."""
-        facts = {"container": self.record["container"], "files": self.record["files"]}
+        """The same for two releases whose containers are made alike, and routed alike."""
+        facts = {
+            "container": self.record["container"],
+            "files": self.record["files"],
+            "hosts": sorted(self.hosts),
+        }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def redact(self, text: str) -> str:
@@ -55,7 +61,11 @@ class Spec:
 
 
 def read(
-    container: ContainerSettings, gate: GateSettings, freshness: FreshnessSettings, key: bytes
+    container: ContainerSettings,
+    gate: GateSettings,
+    freshness: FreshnessSettings,
+    hosts: tuple[str, ...],
+    key: bytes,
 ) -> Spec:
     """Read the files that `container` names. Raises ConfigError naming one that is missing."""
     env: dict[str, str] = {}
@@ -80,21 +90,41 @@ def read(
         freshness=freshness,
         env=env,
         files=files,
+        hosts=hosts,
         hidden=tuple(value for value in hidden if len(value) >= _REDACT_FROM),
     )
 
 
-def recall(record: Mapping[str, Any], key: bytes) -> tuple[Spec, tuple[str, ...]]:
-    """A recorded spec with its files as they are now, and what of them has changed since."""
+def recall(
+    record: Mapping[str, Any], hosts: tuple[str, ...], key: bytes
+) -> tuple[Spec, tuple[str, ...]]:
+    """A recorded spec with its files as they are now, and what of them has changed since.
+
+    `hosts` are the present ones: going back changes a site's container, not its routing.
+    """
     spec = read(
         ContainerSettings.model_validate(record["container"]),
         GateSettings.model_validate(record["gate"]),
         FreshnessSettings.model_validate(record["freshness"]),
+        hosts,
         key,
     )
     recorded: Mapping[str, str] = record["files"]
     changed = tuple(path for path, digest in spec.files.items() if recorded.get(path) != digest)
     return spec, changed
+
+
+def without_files(record: Mapping[str, Any], hosts: tuple[str, ...]) -> Spec:
+    """A recorded spec, for looking at what it made: no file is read, nothing can be redacted."""
+    return Spec(
+        container=ContainerSettings.model_validate(record["container"]),
+        gate=GateSettings.model_validate(record["gate"]),
+        freshness=FreshnessSettings.model_validate(record["freshness"]),
+        env={},
+        files=record["files"],
+        hosts=hosts,
+        hidden=(),
+    )
 
 
 def _content(path: str | Path, key_name: str) -> bytes:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bluegreen import flock
+from bluegreen import flock, keeping
 from bluegreen.errors import BluegreenError
-from bluegreen.golive import look
-from bluegreen.host import Host
+from bluegreen.host import Host, look
 from bluegreen.model import ContainerFacts, Outcome, Result
 from bluegreen.plan import Observation
 from bluegreen.shown import show_age
 
 
-def status(host: Host) -> Result:
+def status(host: Host, *, with_proof: bool = False) -> Result:
     """Reads only, and takes no lock: it answers while a release runs."""
     seen = look(host)
     row = seen.live_row
@@ -34,7 +33,9 @@ def status(host: Host) -> Result:
             "image": row.release.image if row else None,
             "revision": row.release.revision if row else None,
             "acting": flock.owner_of(host.state.site_lock(host.site)) or None,
+            "store": _store(host),
             "amiss": list(amiss(host, seen)),
+            **({"proof": dict(row.proof) if row else {}} if with_proof else {}),
         },
     )
 
@@ -61,6 +62,7 @@ def amiss(host: Host, seen: Observation) -> tuple[str, ...]:
 def _edge_troubles(host: Host) -> list[str]:
     try:
         host.running.check(host.site)
+        keeping.check(host)
     except BluegreenError as error:
         return [f"{error.message}: {error.hint}"]
     return []
@@ -96,6 +98,18 @@ def _live_troubles(seen: Observation) -> list[str]:
     elif seen.live_row.release.image_id not in ("", seen.live.image_id):
         found.append(f"{name} runs another image than the ledger has: bluegreen release")
     return found
+
+
+def _store(host: Host) -> dict[str, Any]:
+    """The immutable files that are kept for old tabs."""
+    usage = keeping.store_of(host).usage()
+    return {
+        "order": host.settings.assets.order if host.settings.assets.paths else "off",
+        "files": usage.files,
+        "bytes": usage.size,
+        "releases": usage.releases,
+        "max_bytes": host.settings.assets.max_size,
+    }
 
 
 def _container(facts: ContainerFacts) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bluegreen.model import Result
+from bluegreen.shown import show_age, show_size
 
 
 def status(result: Result) -> None:
@@ -20,13 +24,17 @@ def status(result: Result) -> None:
         table.add_row("live", "no release; the edge answers 503 with Retry-After")
     else:
         table.add_row("live", f"{result.live.id} ({result.live.slot or 'unknown'})")
-        table.add_row("since", str(facts["since"] or "unknown"))
+        table.add_row("since", _since(facts["since"]))
         table.add_row("image", str(facts["image"] or "unknown"))
         table.add_row("revision", str(facts["revision"] or "unknown"))
     if seen:
         health = f", {seen['health']}" if seen["health"] else ""
         up = f", up {seen['up']}" if seen["up"] else ""
         table.add_row("container", f"{seen['name']}: {seen['status']}{health}{up}")
+    if (store := facts["store"])["order"] != "off":
+        files = f"{store['files']} files of {store['releases']} releases"
+        sizes = f"{show_size(store['bytes'])} of {show_size(store['max_bytes'])}"
+        table.add_row("assets", f"{files}, {sizes}")
     if acting := facts["acting"]:
         step = f", in step {acting['step']}" if acting.get("step") else ""
         table.add_row("acting", f"{acting.get('command')} (pid {acting['pid']}){step}")
@@ -35,6 +43,41 @@ def status(result: Result) -> None:
         console.print(f"! {trouble}", style="yellow", markup=False)
     if not facts["amiss"]:
         console.print("nothing is amiss", style="green")
+    if "proof" in facts:
+        _proof(console, facts["proof"])
+
+
+def _proof(console: Console, proof: Mapping[str, Any]) -> None:
+    """The chain of evidence: each link, what it was compared with, and every digest."""
+    if not proof:
+        console.print("no proof is kept of this release: it is older than the ledger's proofs")
+        return
+    image = proof.get("image", {})
+    said = f"manifest {image['digest'][:12]} of {image['files']} files" if "digest" in image else ""
+    console.print()
+    console.print(f"image      {image.get('at', '')}  {image.get('image_id', '')[:19]}  {said}")
+    for one in image.get("times", ()):
+        console.print(f"           its time: {one['told']}", markup=False)
+    for name in ("candidate", "edge"):
+        link = proof.get(name)
+        if link is None:
+            continue
+        told = f"{link['compared']} files as the {link['against']} has them"
+        if path := link.get("build_id"):
+            told += f", the revision in {path}"
+        if moment := link.get("last_modified"):
+            told += f", Last-Modified {moment}"
+        console.print(f"{name:<10} {link['at']}  {told}", markup=False)
+    for url, fact in proof.get("edge", {}).get("files", {}).items():
+        console.print(f"  {fact['sha256'][:12] or '-':<12}  {url}", markup=False)
+
+
+def _since(moment: str | None) -> str:
+    if not moment:
+        return "unknown"
+    since = datetime.fromisoformat(moment)
+    age = show_age((datetime.now(UTC) - since).total_seconds())
+    return f"{since:%Y-%m-%d %H:%M:%S} UTC, {age} ago"
 
 
 def edge(result: Result) -> None:

@@ -54,7 +54,17 @@ def test_help_and_version_import_nothing_heavy(
 
 def test_help_names_every_verb_and_the_exit_codes() -> None:
     told = run("--help").stdout
-    for word in ("release", "rollback", "status", "history", "logs", "prune", "edge", "130"):
+    for word in (
+        "release",
+        "rollback",
+        "status",
+        "verify",
+        "history",
+        "logs",
+        "prune",
+        "edge",
+        "130",
+    ):
         assert word in told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,23 @@ def test_a_file_that_is_no_database_is_an_error_that_names_it(tmp_path: Path) ->
     path.write_bytes(b"not a database" * 200)
     with pytest.raises(NotFit, match=str(path)):
         Ledger(path, 0o600)
+
+
+def test_a_ledger_of_schema_1_is_brought_forward_with_all_that_it_holds(tmp_path: Path) -> None:
+    """The file was written by the version that had schema 1; see its head."""
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((Path(__file__).parent / "ledger-schema-1.sql").read_text())
+    ledger = Ledger(path, 0o600)
+    row = ledger.get("20261124-230907-wa99")
+    assert row is not None
+    assert (row.outcome, row.was_live, row.proof) == ("released", True, {})
+    assert [step.name for step in row.steps][:3] == ["preflight", "plan", "build"]
+    ledger.proven(row.release.id, {"image": {"digest": "d"}})
+    ledger.close()
+
+    again = Ledger(path, 0o600)
+    found = again.get(row.release.id)
+    assert found is not None
+    assert found.proof == {"image": {"digest": "d"}}
+    again.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen.revision import Revision, of, without_credentials
+from bluegreen.revision import Revision, of, same_sources, without_credentials
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -127,3 +127,20 @@ def test_a_checkout_of_another_user_is_read_and_runs_nothing_as_us(
 )
 def test_a_remotes_credentials_are_left_out(url: str, told: str) -> None:
     assert without_credentials(url) == told
+
+
+def test_two_commits_are_compared_below_the_context_alone(checkout: Path) -> None:
+    first = git(checkout, "rev-parse", "--short=7", "HEAD")
+    (checkout / "other/notes").write_text("more")
+    git(checkout, "commit", "--quiet", "--all", "-m", "second")
+    second = git(checkout, "rev-parse", "--short=7", "HEAD")
+
+    assert same_sources(checkout / "site", first, second) is True
+    assert same_sources(checkout, first, second) is False
+
+
+@pytest.mark.parametrize("other", ["0badc0d", "v1.0", "--output=/tmp/x", ""])
+def test_a_commit_that_git_does_not_have_cannot_be_compared(checkout: Path, other: str) -> None:
+    first = git(checkout, "rev-parse", "--short=7", "HEAD")
+
+    assert same_sources(checkout, first, other) is None

@@ -76,3 +76,12 @@ def test_a_signal_outside_an_undo_is_interrupted() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_block_that_ends_well_can_leave_nothing_behind() -> None:
+    done: list[str] = []
+    with Undo(lambda _: None) as undo:
+        undo.later("first", lambda: done.append("first"), by_hand="-")
+        undo.later("last", lambda: done.append("last"), by_hand="-")
+        undo.unwind()
+    assert done == ["last", "first"]

@@ -40,7 +40,7 @@ def build(engine: Engine, request: BuildRequest, say: Say) -> Built:
         _refuse_what_classic_gets_wrong(request, "docker buildx is missing", _INSTALL)
         say.warn("docker buildx is missing: this is built by the classic builder")
         built = _classic(engine, request, transcript, say)
-    return replace(built, seconds=time.monotonic() - started)
+    return replace(built, seconds=time.monotonic() - started, cached=transcript.cached)
 
 
 def _classic(engine: Engine, request: BuildRequest, transcript: Transcript, say: Say) -> Built:

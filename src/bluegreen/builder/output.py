@@ -19,6 +19,9 @@ _LAYERS_OF_WRAPPING = re.compile(
     r"^(failed to \w+: |failed to solve with frontend \S+: |failed to create LLB definition: "
     r"|rpc error: code = \w+ desc = )+"
 )
+#: A step's name, and that it was not run; a base image is always taken from what is there.
+_STEP = re.compile(r"^#(\d+) \[.+?\] (?!FROM )\w")
+_CACHED = re.compile(r"^#(\d+) CACHED$|^ ---> Using cache$")
 _WARNING = re.compile(r"^(?:#\d+ )?WARN(?:ING)?:\s+(.+)$|^ - (\w+: .+)$")
 
 
@@ -41,10 +44,12 @@ class Transcript:
     def __init__(self, say: Line, redact: Redactor) -> None:
         self.step = ""  # the step that failed
         self.error = ""  # why
+        self.cached = False  # a step was not run: its layer is from an earlier build
         self.warnings: list[str] = []
         self._say = say
         self._redact = redact
         self._last: deque[str] = deque(maxlen=_KEPT)
+        self._steps: set[str] = set()
 
     @property
     def last(self) -> list[str]:
@@ -58,6 +63,10 @@ class Transcript:
         self._say(text)
         if found := _FAILED_STEP.match(text):
             self.step = found[1]
+        elif found := _STEP.match(text):
+            self._steps.add(found[1])
+        elif found := _CACHED.match(text):
+            self.cached |= found[1] is None or found[1] in self._steps
         elif found := _FAILED.match(text):
             self.error = _LAYERS_OF_WRAPPING.sub("", found[1])
         elif found := _WARNING.match(text):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from bluegreen import poll, proof
+from bluegreen import causes, poll, proof
 from bluegreen.errors import Rejected
 from bluegreen.model import ContainerFacts, Exchange, Upstream
 from bluegreen.ports import Edge, Engine, Line
@@ -52,14 +53,13 @@ def gate(
         return Rejected(what + evidence.last_words(found), hint=hint, evidence=found)
 
     _answers(engine, edge, container, upstream, spec.gate, passed, reject, say)
-    wrong = proof.prove(
-        lambda path: edge.preview(upstream, path, timeout=PROBE_TIMEOUT), expected, _PROOF_PATIENCE
-    )
+    ask = proof.through(partial(edge.preview, upstream), PROBE_TIMEOUT)
+    wrong = proof.prove(ask, expected, _PROOF_PATIENCE)
     if wrong:
         passed.exchanges += [mismatch.came for mismatch in wrong]
         raise reject(
             f"the candidate serves other content than its image: {listed(wrong)}",
-            "a volume over the web root, a rewrite at start, or a wrong root in its web server?",
+            causes.likely(wrong, expected, spec.container, spec.freshness),
         )
     passed.compared = len(expected)
     facts = engine.inspect(container)

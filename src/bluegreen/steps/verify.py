@@ -45,7 +45,7 @@ def verify(
     if routed != upstream:
         raise fail(f"the edge routes to {routed or 'no release'}, not to {upstream}", ())
     answer = _answer(engine, edge, container, spec, fail)
-    wrong = proof.prove(lambda path: edge.public(path, timeout=PROBE_TIMEOUT), expected, _PATIENCE)
+    wrong = proof.prove(proof.through(edge.public, PROBE_TIMEOUT), expected, _PATIENCE)
     if wrong:
         raise fail(listed(wrong), [answer, *(mismatch.came for mismatch in wrong)])
     return len(expected)

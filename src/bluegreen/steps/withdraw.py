@@ -12,6 +12,7 @@ from bluegreen.steps.inspect import scratch_name
 def return_traffic(edge: Edge, to: Upstream | None, away_from: Upstream, timeout: float) -> None:
     """Put the previous release back, and let the candidate finish what users sent it."""
     edge.switch(to)
+    edge.tidy()
     drain(edge, away_from, timeout)
 
 
