@@ -12,3 +12,12 @@ def _no_settings_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("BLUEGREEN_"):
             monkeypatch.delenv(name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults",
+        choices=("some", "all"),
+        default="some",
+        help="all: every pair of faults on fakes, and every kill on the real engine (hours)",
+    )

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import httpx
@@ -84,7 +85,7 @@ def test_requests_over_tls_reach_the_release_as_https(place: Place) -> None:
     edge = running.site(settings)
     handler = {"handler": "static_response", "body": "{http.request.header.X-Forwarded-Proto}"}
     server = {"listen": [":80"], "routes": [{"handle": [handler]}]}
-    server["automatic_https"] = {"disable": True}  # type: ignore[assignment]
+    server["automatic_https"] = {"disable": True}
     upstream = place.backend(
         "", {"admin": {"disabled": True}, "apps": {"http": {"servers": {"s": server}}}}
     )
@@ -96,7 +97,7 @@ def test_requests_over_tls_reach_the_release_as_https(place: Place) -> None:
 def test_the_operators_certificates_are_served_and_renewed(place: Place, tmp_path: Path) -> None:
     """A renewed one costs `edge up` and one load; the container stays, old copies go."""
     cert, key = _certificate(tmp_path, "www.test")
-    edge = {"tls": "files", "certificates": [f"cert={cert},key={key}"]}
+    edge: dict[str, Any] = {"tls": "files", "certificates": [f"cert={cert},key={key}"]}
     place.up(**edge)
     running = place.running(**edge)
     running.register(place.settings(hosts=("www.test",), **edge))
@@ -126,7 +127,7 @@ def test_certificates_that_do_not_fit_leave_the_edge_as_it_was(
 ) -> None:
     """Caddy refuses the load, its reason is told, and the old certificate goes on serving."""
     cert, key = _certificate(tmp_path, "www.test")
-    edge = {"tls": "files", "certificates": [f"cert={cert},key={key}"]}
+    edge: dict[str, Any] = {"tls": "files", "certificates": [f"cert={cert},key={key}"]}
     place.up(**edge)
     served = _served(place, "www.test")
     _certificate(tmp_path / "other", "www.test")

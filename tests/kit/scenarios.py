@@ -1,0 +1,193 @@
+"""What is tried under faults, and what must hold after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kit.fake_world import RETAINED, SITE, Ended, Saved, World
+from kit.faults import Act, Fault, Kind, Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    before: Callable[[World], None]
+    act: Callable[..., Ended]  # the world, and the faults
+    serves: frozenset[str]  # versions that users may get at any time; "" = none
+    bad: bool = False  # the new release is not fit
+
+
+def _released(*versions: str) -> Callable[[World], None]:
+    def make(world: World) -> None:
+        for version in versions:
+            ended = world.release(version)
+            assert ended.result and ended.result.exit_code == 0, ended.result
+
+    return make
+
+
+def _release(version: str, **image: object) -> Callable[..., Ended]:
+    def act(world: World, *faults: Fault) -> Ended:
+        return world.release(version, *faults, **image)
+
+    return act
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    one.name: one
+    for one in (
+        Scenario("first release", _released(), _release("v1"), frozenset({"", "v1"})),
+        Scenario("second release", _released("v1"), _release("v2"), frozenset({"v1", "v2"})),
+        Scenario(
+            "release taken back",
+            _released("v1"),
+            _release("v2", public_status=500),
+            frozenset({"v1"}),
+            bad=True,
+        ),
+        Scenario("rollback", _released("v1", "v2"), World.rollback, frozenset({"v1", "v2"})),
+    )
+}
+
+
+def singles(acts: list[Act]) -> Iterator[Fault]:
+    for number, act in enumerate(acts):
+        for kind in act.kinds:
+            yield Fault(number, kind)
+
+
+def assert_whole(world: World, scenario: Scenario, ended: Ended) -> None:
+    """One whole release serves, and the command did not lie about it."""
+    served = world.served
+    assert served in scenario.serves, f"users get {served!r}"
+    if ended.result is None:
+        return
+    if ended.result.exit_code not in (0, 9, 130) and not ended.result.debris:
+        assert set(world.containers()) <= {world.live}, "it failed, and left a container"
+        assert len(world.tags()) == len(scenario.serves & {"v1"}) + (scenario.name == "rollback")
+    if ended.result.exit_code in (0, 9) and ended.result.live_known:
+        assert ended.result.live is not None
+        assert ended.result.live.id in world.live, "it says that another release is live"
+
+
+def assert_healed(world: World) -> None:
+    """Recovery, twice; then a release: nothing is left, and the ledger is true."""
+    before = world.served
+    world.age_files()
+    ended = world.recover()
+    assert ended.result is not None
+    assert ended.result.exit_code == 0, ended.result
+    assert world.served == before or not before, f"recovery took {before!r} away"
+    _assert_tidy(world)
+    dump = world.dump()
+    again = world.recover()
+    assert again.result is not None
+    assert again.result.outcome == "unchanged", again.result.detail
+    assert world.dump() == dump, "a second recovery changed something"
+    assert_releases(world)
+
+
+def assert_releases(world: World, version: str = "v9") -> None:
+    """The next release is enough, whatever was before."""
+    world.age_files()
+    ended = world.release(version)
+    assert ended.result is not None
+    assert ended.result.exit_code == 0, ended.result
+    assert world.served == version
+    assert len(world.containers()) == 1
+    _assert_tidy(world)
+    rows = world.ledger_rows()
+    live = next(row for row in rows if row.was_live)
+    assert live.release.container == world.live
+    kept = {row.release.image for row in rows if row.was_live}
+    assert world.tags() <= kept
+    assert len(world.tags()) <= RETAINED + 1
+    stored = {path.stem for path in (world.state.store / SITE / "releases").glob("*.json")}
+    assert stored <= {row.release.id for row in rows if row.was_live}
+    world.restart_edge()
+    assert world.served == version, "a restart of the edge loses it"
+    world.reboot()
+    assert world.served == version, "a reboot loses it"
+
+
+def _assert_tidy(world: World) -> None:
+    live = world.live
+    containers = world.containers()
+    assert set(containers) <= {live}, f"left: {containers}"
+    assert containers.get(live, "running") == "running"
+    assert world.temporary_files() == []
+    rows = world.ledger_rows()
+    assert all(row.outcome for row in rows), "a row has no end"
+    assert world.tags() <= {row.release.image for row in rows if row.was_live}, "an image is left"
+    if live:
+        mine = next(row for row in rows if row.release.container == live)
+        assert mine.was_live, "the ledger does not know what is live"
+        container = world.engine.named(live)
+        assert container is not None
+        assert container.restart == "unless-stopped"
+    assert world.amiss() in ((), ("no release is live: bluegreen release",)), world.amiss()
+
+
+# --- two faults -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both in one process, or, where the first one killed it, the second in the recovery."""
+
+    first: Fault
+    second: Fault
+    in_recovery: bool
+
+    def __str__(self) -> str:
+        where = " of the recovery" if self.in_recovery else ""
+        return f"{self.first}, then {self.second}{where}"
+
+    def run(self, world: World, scenario: Scenario) -> None:
+        if self.in_recovery:
+            ended = scenario.act(world, self.first)
+            assert ended.killed
+            world.age_files()
+            second = world.recover(self.second)
+            assert_owned_up(world, scenario, second)
+        else:
+            assert_owned_up(world, scenario, scenario.act(world, self.first, self.second))
+        world.age_files()
+        healed = world.recover()
+        assert healed.result is not None
+        assert healed.result.exit_code == 0, healed.result
+        assert world.served in scenario.serves
+        assert_healed(world)
+
+
+def pairs(world: World, saved: Saved, scenario: Scenario, firsts: list[Fault]) -> Iterator[Pair]:
+    """Each act that follows a fault, with each fault of its own."""
+    for first in firsts:
+        world.restore(saved)
+        ended = scenario.act(world, first)
+        if not ended.killed:
+            for number in range(first.at + 1, len(ended.faults.acts)):
+                for kind in _second_kinds(ended.faults.acts[number]):
+                    yield Pair(first, Fault(number, kind), in_recovery=False)
+            continue
+        world.age_files()
+        recovery = world.recover()
+        for number, act in enumerate(recovery.faults.acts):
+            for kind in _second_kinds(act):
+                yield Pair(first, Fault(number, kind), in_recovery=True)
+
+
+def _second_kinds(act: Act) -> tuple[Kind, ...]:
+    return act.kinds if act.sort is Sort.WRITE else (Kind.FAIL_BEFORE,)
+
+
+def assert_owned_up(world: World, scenario: Scenario, ended: Ended) -> None:
+    """With a bad release and an undo that fails, users may get what is bad: then it is said."""
+    try:
+        assert_whole(world, scenario, ended)
+    except AssertionError:
+        if not scenario.bad:
+            raise
+        if ended.result is not None:
+            assert ended.result.exit_code not in (0, 9)
