@@ -48,6 +48,9 @@ def verify(
     wrong = proof.prove(proof.through(edge.public, PROBE_TIMEOUT), expected, _PATIENCE)
     if wrong:
         raise fail(listed(wrong), [answer, *(mismatch.came for mismatch in wrong)])
+    # It may answer between two crashes: its restart policy is already that of a live one.
+    if (trouble := trouble_of(engine.inspect(container))) is not None:
+        raise fail(trouble[0], [answer])
     return len(expected)
 
 
