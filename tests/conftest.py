@@ -21,3 +21,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="some",
         help="all: every pair of faults on fakes, and every kill on the real engine (hours)",
     )
+    parser.addoption(
+        "--soak", type=int, default=12, help="releases in a row in the soak; the proof is 100"
+    )

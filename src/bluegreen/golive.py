@@ -9,7 +9,7 @@ from bluegreen.attempt import Attempt, Note
 from bluegreen.errors import Interrupted
 from bluegreen.host import Host, look
 from bluegreen.model import Outcome, Release, Upstream, is_container_of
-from bluegreen.plan import Observation, Plan
+from bluegreen.plan import Observation, Plan, kept_images
 from bluegreen.proving import Proving
 from bluegreen.shown import show_age, show_size
 from bluegreen.spec import Spec
@@ -28,6 +28,9 @@ from bluegreen.steps import (
 from bluegreen.steps.origin import Birth
 from bluegreen.unchanged import ends_here
 from bluegreen.undo import Undo
+
+#: So many releases, the newest, keep their evidence and their proof in the ledger.
+_WHOLE_ROWS = 20
 
 
 def prepare(host: Host, attempt: Attempt, *, dry_run: bool) -> Observation:
@@ -137,8 +140,10 @@ def put_live(
             )
             raise
     with attempt.forward("prune", "bluegreen prune") as note:
-        removed = prune.prune(engine, prunable_now(host, look(host)))
-        collected = keeping.collect(host, look(host), moves)
+        seen = look(host)
+        removed = prune.prune(engine, prunable_now(host, seen))
+        collected = keeping.collect(host, seen, moves)
+        trim_ledger(host)
         note.text = f"{len(removed)} images and {collected.files} old assets removed"
         note.detail = {
             "removed": [one.ref for one in removed],
@@ -150,6 +155,14 @@ def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
     history = host.ledger.history(host.site)
     retain = host.settings.retain.images
     return prune.prunable(host.engine, host.site, history, seen.live_row, retain)
+
+
+def trim_ledger(host: Host) -> None:
+    """The ledger stays small: what a way back needs is whole, what is long past is a line."""
+    history = host.ledger.history(host.site)
+    kept = kept_images(history, look(host).live_row, host.settings.retain.images)
+    needed = [row.release.id for row in history if row.release.image in kept]
+    host.ledger.trim(host.site, _WHOLE_ROWS, needed)
 
 
 def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None:

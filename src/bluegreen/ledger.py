@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -144,6 +144,18 @@ class Ledger:
             error=json.dumps(error or {}, default=str),
             evidence=json.dumps(evidence or {}, default=str),
         )
+
+    def trim(self, site: str, newest: int, kept: Iterable[str]) -> None:
+        """Forget the proofs and the evidence, which are large, of all but the `newest` releases
+        and the `kept` ones. What happened, when and how it ended stays for ever."""
+        stay = [row.release.id for row in self.history(site, newest)] + list(kept)
+        marks = ", ".join("?" * len(stay))
+        with self._faults():
+            self._db.execute(
+                "update release set proof = '{}', evidence = '{}' where site = ? and outcome <> ''"
+                f" and (proof <> '{{}}' or evidence <> '{{}}') and id not in ({marks})",
+                (site, *stay),
+            )
 
     # --- reading ------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bluegreen import keeping, recover
 from bluegreen.attempt import Attempt
-from bluegreen.golive import prunable_now
+from bluegreen.golive import prunable_now, trim_ledger
 from bluegreen.host import Host, live_release, look
 from bluegreen.model import Outcome, Result
 from bluegreen.plan import Observation
@@ -45,6 +45,7 @@ def _act(host: Host, attempt: Attempt, seen: Observation, unsettled: str) -> Non
     recover.put_in_order(host, attempt, seen, unsettled)
     with attempt.step("prune") as note:
         removed = prune.prune(host.engine, prunable_now(host, look(host)))
+        trim_ledger(host)
         freed = show_size(sum(one.size for one in removed))
         note.text = f"{len(removed)} images removed, some {freed}"
         collected = keeping.collect(host, look(host))

@@ -133,3 +133,15 @@ def test_a_ledger_of_schema_1_is_brought_forward_with_all_that_it_holds(tmp_path
     assert found is not None
     assert found.proof == {"image": {"digest": "d"}}
     again.close()
+
+
+def test_old_proofs_and_evidence_are_forgotten_and_what_happened_stays(ledger: Ledger) -> None:
+    for number in range(1, 6):
+        begin(ledger, release(number))
+        ledger.proven(release(number).id, {"edge": {"files": {"/": "digest"}}})
+        ledger.finish(release(number).id, "released", evidence={"log": ["a line"]})
+    ledger.trim("web", 2, [release(1).id])
+    rows = ledger.history("web")
+    assert [bool(row.proof) for row in rows] == [True, True, False, False, True]
+    assert [bool(row.evidence) for row in rows] == [True, True, False, False, True]
+    assert [row.outcome for row in rows] == ["released"] * 5
