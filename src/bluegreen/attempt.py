@@ -6,7 +6,6 @@ last word, so that a recipe only says what is done.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from loguru import logger
+
 from bluegreen import flock
 from bluegreen.errors import BluegreenError, Interrupted, Rejected, TakenBack
 from bluegreen.host import Host
 from bluegreen.model import ErrorFacts, LiveRelease, Outcome, Release, Result, StepRecord
 from bluegreen.undo import Undo
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -196,7 +195,7 @@ class Attempt:
         try:
             self._host.ledger.finish(self.release.id, self.outcome, error=facts, evidence=evidence)
         except BluegreenError as error:
-            _log.warning("the ledger's last word is missing: %s", error.message)
+            logger.warning("the ledger's last word is missing: {}", error.message)
             self.warn(error.message)
 
 

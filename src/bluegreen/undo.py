@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from loguru import logger
+
 from bluegreen import signals
 from bluegreen.errors import Interrupted
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Undo:
         try:
             compensation.act()
         except Exception as error:  # noqa: BLE001 the others must run all the same
-            _log.debug("%s failed", compensation.what, exc_info=error)
+            logger.opt(exception=error).debug("{} failed", compensation.what)
             reason = getattr(error, "message", type(error).__name__)
             self.debris.append(
                 f"{compensation.what} failed: {reason}; by hand: {compensation.by_hand}"

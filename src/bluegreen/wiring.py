@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loguru import logger
+
 from bluegreen import report, signals, state
 from bluegreen.errors import BluegreenError, Interrupted
 from bluegreen.model import ErrorFacts, Outcome, Result
 from bluegreen.ports import Say
 from bluegreen.settings import Settings, load
-
-_log = logging.getLogger("bluegreen")  # what every module of ours logs to
-_LOG_SIZE = 5_000_000  # bytes of one log file
-_LOG_FILES = 3  # older ones that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +38,14 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
         settings = load(common.config)
         site = settings.site
         _log_to_file(settings)
-        _log.debug("%s of %s", command, site)
+        logger.debug("{} of {}", command, site)
         result = act(settings, say)
     except BluegreenError as error:
         result = _failed(command, site, error)
     except Interrupted:
         result = _interrupted(command, site)
     except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
-        _log.error("a defect in %s", command, exc_info=error)
+        logger.opt(exception=error).error("a defect in {}", command)
         result = _defect(command, site, error)
     finally:
         say.stop()
@@ -97,29 +94,22 @@ def _defect(command: str, site: str, error: Exception) -> Result:
 
 
 def _log_to_stderr(verbose: bool) -> None:
-    logging.raiseExceptions = False  # what cannot be logged must not disturb the act
-    _log.setLevel(logging.DEBUG)
-    _log.propagate = False
-    handler = logging.StreamHandler(sys.stderr) if verbose else logging.NullHandler()
-    _log.handlers = [_formatted(handler)]
+    logger.remove()
+    if verbose:
+        # diagnose would print the values of variables, and secrets with them
+        logger.add(
+            sys.stderr, level="DEBUG", format="{time:HH:mm:ss.SSS} {message}", diagnose=False
+        )
 
 
 def _log_to_file(settings: Settings) -> None:
     """Debug lines and tracebacks, where the state folder is there and may be written."""
-    from logging.handlers import RotatingFileHandler
-
     root = Path(settings.edge.state_dir) if settings.edge.state_dir else state.default_root()
     path = state.State(root).log
     if os.access(path.parent, os.W_OK):
         try:
-            handler = RotatingFileHandler(path, maxBytes=_LOG_SIZE, backupCount=_LOG_FILES)
-            _log.addHandler(_formatted(handler))
+            logger.add(path, level="DEBUG", rotation="5 MB", retention=3, diagnose=False)
             if path.stat().st_uid == os.geteuid():
                 path.chmod(state.State(root).file_mode)
         except OSError as error:
-            _log.warning("no log file: %s", error.strerror)
-
-
-def _formatted(handler: logging.Handler) -> logging.Handler:
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    return handler
+            logger.warning("no log file: {}", error.strerror)

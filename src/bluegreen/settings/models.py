@@ -14,6 +14,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bluegreen.model import HealthcheckPlan
 from bluegreen.settings import rules
@@ -270,8 +271,12 @@ class RetainSettings(Section):
     )
 
 
-class Settings(Section):
+class Settings(BaseSettings):
     """bluegreen.toml. Built as it stands it reads nothing else; `load` brings the sources."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
+    )
 
     site: SiteName = Field(description="The frontend's name")
     hosts: tuple[Hostname, ...] = Field(
@@ -310,6 +315,17 @@ class Settings(Section):
             for key in ours
             if getattr(wanted, key) != getattr(stored, key)
         }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
     @model_validator(mode="wrap")
     @classmethod

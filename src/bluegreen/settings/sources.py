@@ -11,6 +11,8 @@ from typing import Any, get_args, get_origin
 
 from dotenv.parser import parse_stream
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bluegreen.errors import ConfigError
 from bluegreen.settings.checks import Unsplit
@@ -21,7 +23,7 @@ PREFIX = "BLUEGREEN_"
 CONFIG_VARIABLE = "BLUEGREEN_CONFIG"
 
 
-class Variables:
+class Variables(PydanticBaseSettingsSource):
     """Variables of the environment or of a .env file.
 
     Lists are JSON, or separated by commas where their entries hold none; tables are JSON, or
@@ -30,9 +32,9 @@ class Variables:
     """
 
     def __init__(
-        self, settings_cls: type[BaseModel], variables: Mapping[str, str], place: str = ""
+        self, settings_cls: type[BaseSettings], variables: Mapping[str, str], place: str = ""
     ) -> None:
-        self._settings = settings_cls
+        super().__init__(settings_cls)
         self.values: dict[str, Any] = {}
         self.origins: dict[Location, Origin] = {}
         self.problems: list[str] = []
@@ -48,12 +50,15 @@ class Variables:
     def __call__(self) -> dict[str, Any]:
         return self.values
 
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self.values.get(field_name), field_name, False
+
     def _take(self, name: str, text: str) -> None:
         parts = name[len(PREFIX) :].split("__")
         said = f"{name}{self._place}"
-        target = _find(self._settings, parts)
+        target = _find(self.settings_cls, parts)
         if target is None:
-            meant = closest(".".join(parts).lower(), self._settings)
+            meant = closest(".".join(parts).lower(), self.settings_cls)
             instead = f"; did you mean {variable_name(meant)}?" if meant else ""
             self.problems.append(f"{said} is not a setting{instead}")
             return
@@ -163,7 +168,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def read_dotenv(path: Path, settings_cls: type[BaseModel]) -> Variables:
+def read_dotenv(path: Path, settings_cls: type[BaseSettings]) -> Variables:
     """The variables of a .env file, taken literally; empty where there is none."""
     variables: dict[str, str] = {}
     unreadable: list[str] = []
