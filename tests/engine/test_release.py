@@ -30,6 +30,7 @@ def test_the_first_release_goes_live_and_before_it_the_edge_answers_503(host: Ho
         "inspect",
         "boot",
         "gate",
+        "keep",
         "route",
         "switch",
         "verify",
@@ -62,7 +63,9 @@ def test_a_release_without_any_change_still_makes_a_fresh_container(host: Host) 
     ran = site.bluegreen("release", expect=0)
     (after,) = site.containers()
     assert before.id != after.id
-    assert any("same content and spec" in warning for warning in ran.document["warnings"])
+    assert any(
+        "the same content, settings and routing" in warning for warning in ran.document["warnings"]
+    )
 
 
 def test_a_rollback_brings_back_the_one_before_and_then_the_one_before_that(host: Host) -> None:
