@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from urllib.parse import unquote
 
 from bluegreen import build_id, caching, generation, media, proof, references
@@ -70,18 +71,18 @@ class Examined:
 def examine(ask: Ask, subject: Subject, patience: float) -> Examined:
     """Never raises. `patience`: seconds that a missing answer of a file may take."""
     found = Examined()
-    page = _page(ask, subject, found)
+    page = _page(ask, subject, found, patience)
     if subject.build_id:
-        _build_id(ask, subject, found)
+        _build_id(ask, subject, found, patience)
     if page is not None and not subject.page_is_the_images:
         _references(ask, subject, page, found, patience)
     _headers(ask, subject, page, found)
     return found
 
 
-def _page(ask: Ask, subject: Subject, found: Examined) -> Exchange | None:
+def _page(ask: Ask, subject: Subject, found: Examined, patience: float) -> Exchange | None:
     for url in subject.page_urls:
-        came = ask(url, keep_body=True, max_body=_MOST_PAGE)
+        came = _whole(ask, url, patience)
         if came.status == 200 and came.media_type in _PAGES:
             found.page, found.last_modified = url, came.last_modified
             if subject.index is not None and subject.page_is_the_images:
@@ -94,8 +95,13 @@ def _page(ask: Ask, subject: Subject, found: Examined) -> Exchange | None:
     return None
 
 
-def _build_id(ask: Ask, subject: Subject, found: Examined) -> None:
-    came = ask(subject.build_id, keep_body=True, max_body=_MOST_PAGE)
+def _whole(ask: Ask, url: str, patience: float) -> Exchange:
+    asked = partial(ask, url, keep_body=True, max_body=_MOST_PAGE)
+    return proof.patiently(asked, patience, _MOST_PAGE)
+
+
+def _build_id(ask: Ask, subject: Subject, found: Examined, patience: float) -> None:
+    came = _whole(ask, subject.build_id, patience)
     if wrong := build_id.wrong(subject.build_id, came, subject.revision, subject.others):
         found.wrong.append(Finding(wrong, came))
     else:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from bluegreen import decode, media, poll
@@ -51,6 +52,16 @@ def through(probe: Callable[..., Exchange], timeout: float) -> Ask:
         return probe(path, timeout=timeout, headers=headers, keep_body=keep_body, max_body=max_body)
 
     return ask
+
+
+def patiently(ask: Callable[[], Exchange], patience: float, most: int) -> Exchange:
+    """What came; for `patience` seconds an answer that may pass by itself is asked for again,
+    unless it was given up for being larger than `most` bytes."""
+    for _ in poll.ticks(patience, _RETRY_INTERVAL):
+        came = ask()
+        if came.status not in PASSING or came.size > most:
+            break
+    return came
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,9 @@ def _prove_one(ask: Ask, expected: Expectation, patience: float, end: float) -> 
             break
     if what := _wrong(expected, came):
         return Mismatch(expected, came, what)
-    return _prove_page(ask, expected, end) if expected.page and expected.fact.sha256 else None
+    if not (expected.page and expected.fact.sha256):
+        return None
+    return _prove_page(ask, expected, patience, end)
 
 
 def _wrong(expected: Expectation, came: Exchange) -> str:
@@ -120,18 +133,20 @@ def _wrong(expected: Expectation, came: Exchange) -> str:
     return ""
 
 
-def _prove_page(ask: Ask, expected: Expectation, end: float) -> Mismatch | None:
+def _prove_page(ask: Ask, expected: Expectation, patience: float, end: float) -> Mismatch | None:
     """The page as browsers ask for it: what comes, decoded, is the same page."""
+    most = expected.fact.size + _OVERHEAD
     for accepted in _BROWSERS_ASK:
-        if time.monotonic() > end:
+        left = end - time.monotonic()
+        if left < 0:
             return Mismatch(
                 expected, _not_asked(expected), "not asked: the time of the proof was over"
             )
-        came = ask(
-            expected.url,
-            {"Accept-Encoding": accepted},
-            keep_body=True,
-            max_body=expected.fact.size + _OVERHEAD,
+        as_browsers = {"Accept-Encoding": accepted}
+        came = patiently(
+            partial(ask, expected.url, as_browsers, keep_body=True, max_body=most),
+            min(patience, left),
+            most,
         )
         if what := _wrong_decoded(expected, came, accepted):
             return Mismatch(expected, came, f"asked for with {accepted}: {what}", accepted)

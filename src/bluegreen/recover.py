@@ -18,7 +18,16 @@ from bluegreen import spec as specs
 from bluegreen.attempt import Attempt
 from bluegreen.errors import EngineError, TakenBack
 from bluegreen.host import Host, live_release, look
-from bluegreen.model import ContainerFacts, LedgerRow, Outcome, Result, Upstream
+from bluegreen.model import (
+    MAX_BODY,
+    ContainerFacts,
+    LedgerRow,
+    Outcome,
+    Result,
+    Upstream,
+    image_repository,
+    is_image_of,
+)
 from bluegreen.plan import Observation
 from bluegreen.proving import subject_of
 from bluegreen.settings import ContainerSettings
@@ -50,7 +59,7 @@ def recover(host: Host, *, dry_run: bool, wait: float) -> Result:
     with attempt, host.held("recover", wait) as lock:
         attempt.holds(lock)
         seen = look(host)
-        found = diagnose(host, seen, host.running.unsettled(host.settings))
+        found = diagnose(host, seen, host.running.unsettled(host.settings), images=True)
         attempt.detail["plan"] = [remedy.todo for remedy in found.remedies]
         attempt.detail["doubts"] = list(found.doubts)
         attempt.debris += found.doubts
@@ -77,8 +86,9 @@ def put_in_order(
     return look(host)
 
 
-def diagnose(host: Host, seen: Observation, unsettled: str) -> Diagnosis:
-    """Reads only. `unsettled`: what the edge says of itself."""
+def diagnose(host: Host, seen: Observation, unsettled: str, *, images: bool = False) -> Diagnosis:
+    """Reads only. `unsettled`: what the edge says of itself. `images`: also those of releases
+    that are over; the prune at the end of every release removes them too."""
     history = host.ledger.history(host.site)
     found = step.judge(seen, history, partial(_at_edge, host), partial(_by_preview, host))
     remedies = [
@@ -86,6 +96,7 @@ def diagnose(host: Host, seen: Observation, unsettled: str) -> Diagnosis:
         *_live(host, seen, history, found),
         *_containers(host, seen, found),
         *_rows(host, seen, found),
+        *(_images(host, history, found) if images else ()),
         *_files(host),
     ]
     return Diagnosis(remedies=tuple(remedies), doubts=(found.doubt,) if found.doubt else ())
@@ -166,6 +177,7 @@ def _at_edge(host: Host, row: LedgerRow, facts: ContainerFacts) -> str:
     try:
         verify.verify(host.engine, host.edge, facts.id, step.upstream_of(row), spec, expected)
     except TakenBack as error:
+        _require_edge(host)
         return error.message
     path = spec.freshness.index
     index = next((one.fact for one in expected if one.path == path), None)
@@ -174,14 +186,22 @@ def _at_edge(host: Host, row: LedgerRow, facts: ContainerFacts) -> str:
     wrong = examine.examine(
         proof.through(host.edge.public, PROBE_TIMEOUT), subject, _PATIENCE
     ).wrong
+    if wrong:
+        _require_edge(host)
     return wrong[0].what if wrong else ""
+
+
+def _require_edge(host: Host) -> None:
+    """An edge that does not answer at all says nothing of the release: raises EdgeError."""
+    host.running.check(host.site, routed=False)
 
 
 def _by_preview(host: Host, row: LedgerRow, facts: ContainerFacts) -> str:
     if facts.image_id != row.release.image_id:
         return "it runs another image"
     spec, to = specs.without_files(row.spec, host.settings.hosts), step.upstream_of(row)
-    answer = host.edge.preview(to, spec.gate.path, timeout=PROBE_TIMEOUT)
+    asked = partial(host.edge.preview, to, spec.gate.path, timeout=PROBE_TIMEOUT)
+    answer = proof.patiently(asked, _PATIENCE, MAX_BODY)
     if answer.status not in spec.gate.status:
         return described(answer)
     ask = proof.through(partial(host.edge.preview, to), PROBE_TIMEOUT)
@@ -251,6 +271,21 @@ def _close(host: Host, row: LedgerRow, outcome: Outcome, error: str, seen: Obser
             _remove_image(host, row.release.image)
         keeping.store_of(host).forget(row.release.id)
     host.ledger.finish(row.release.id, outcome, error=facts)
+
+
+def _images(host: Host, history: Sequence[LedgerRow], found: step.Judgement) -> Iterator[Remedy]:
+    """Of releases that ended without having been live, and whose undo failed."""
+    there = {tag for one in host.engine.images(image_repository(host.site)) for tag in one.tags}
+    live = found.upstream.container if found.upstream else ""
+    for row in history:
+        ref = row.release.image
+        over = row.outcome and not row.was_live and row.release.container != live
+        if over and row.kind == "release" and ref in there and is_image_of(host.site, ref):
+            yield Remedy(
+                todo=f"remove the image {ref}, which was never live",
+                done=f"removed the image {ref}, which was never live",
+                act=partial(_remove_image, host, ref),
+            )
 
 
 def _remove_image(host: Host, ref: str) -> None:

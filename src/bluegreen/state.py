@@ -199,6 +199,7 @@ class State:
             staged = durable.stage(path, secrets.token_bytes(32), self.file_mode)
             try:
                 os.link(staged, path)  # the first one wins, atomically
+                durable.sync_folder(self.root)
             except FileExistsError:
                 pass
             finally:

@@ -49,11 +49,11 @@ def amiss(host: Host, seen: Observation) -> tuple[str, ...]:
     if not acting:
         found += [
             f"{container.name} is {container.status} and not live, left by a dead run:"
-            " bluegreen prune"
+            " bluegreen recover"
             for container in seen.leftovers
         ]
         found += [
-            f"the ledger has {row.release.id} without an end, its process died: bluegreen prune"
+            f"the ledger has {row.release.id} without an end, its process died: bluegreen recover"
             for row in seen.unfinished
         ]
     return tuple(found)

@@ -42,7 +42,7 @@ from bluegreen.settings import Settings
 from bluegreen.state import State
 from bluegreen.steps import keep
 from kit.fakes import WEB_ROOT, FakeCaddy, FakeClient, FakeEngine, site_files
-from kit.faults import Fault, Faults, Killed
+from kit.faults import Fault, Faults, Killed, Kind
 from kit.projects import version_of
 
 SITE, HOSTNAME, EDGE = "web", "web.test", "edge"
@@ -128,16 +128,18 @@ class World:
             self.engine.add_image(ref, site_files(version), **facts)
         return ref
 
-    def release(self, version: str, *chosen: Fault, **facts: Any) -> Ended:
+    def release(self, version: str, *chosen: Fault, dry_run: bool = False, **facts: Any) -> Ended:
         ref = self.build(version, **facts)
-        ask = release.Ask(revision=Revision(name=version, source="", commit_time=""), image=ref)
+        revision = Revision(name=version, source="", commit_time="")
+        ask = release.Ask(revision=revision, image=ref, dry_run=dry_run)
         return self._run(lambda host: release.release(host, ask), chosen)
 
-    def rollback(self, *chosen: Fault) -> Ended:
-        return self._run(lambda host: rollback.rollback(host, rollback.Ask()), chosen)
+    def rollback(self, *chosen: Fault, wanted: str = "") -> Ended:
+        ask = rollback.Ask(wanted=wanted)
+        return self._run(lambda host: rollback.rollback(host, ask), chosen)
 
-    def recover(self, *chosen: Fault) -> Ended:
-        return self._run(lambda host: recover.recover(host, dry_run=False, wait=0.0), chosen)
+    def recover(self, *chosen: Fault, dry_run: bool = False) -> Ended:
+        return self._run(lambda host: recover.recover(host, dry_run=dry_run, wait=0.0), chosen)
 
     def prune(self, *chosen: Fault) -> Ended:
         return self._run(
@@ -255,6 +257,10 @@ class World:
         with self._opened(Faults()) as host:
             return list(host.ledger.history(SITE))
 
+    def close_row(self, release_id: str, outcome: str) -> None:
+        with self._opened(Faults()) as host:
+            host.ledger.finish(release_id, outcome)
+
     def age_files(self) -> None:
         """Two hours pass for what a dead run left, which others might still have been using."""
         then = time.time() - 7200
@@ -269,6 +275,14 @@ class World:
     def reboot(self) -> None:
         self.engine.reboot()
         self.caddy.boot()
+
+    def dies_after(self, name: str, command: Callable[..., Ended], *args: Any) -> Ended:
+        """The command, killed after the last of its acts of this name: `files.put_in_place`."""
+        saved = self.save()
+        acts = [str(act) for act in command(*args).faults.acts]
+        self.restore(saved)
+        last = len(acts) - 1 - acts[::-1].index(name)
+        return command(*args, Fault(last, Kind.KILL_AFTER))
 
     def add_answering(self, body: str) -> None:
         """A plain container of this name on the edge's network, that answers its name."""
@@ -332,16 +346,16 @@ class _Clock:
         self.now += seconds + 0.001
 
 
-class _Moments(datetime):
-    """A minute passes between two releases."""
+class Moments(datetime):
+    """A minute passes between two releases, unless somebody sets the clock."""
 
     minutes = 0
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Self:
-        _Moments.minutes += 1
+        Moments.minutes += 1
         base = cls(2026, 3, 1, 12, 0, tzinfo=tz)
-        return base + timedelta(minutes=_Moments.minutes)
+        return base + timedelta(minutes=Moments.minutes)
 
 
 class _OneByOne:
@@ -371,7 +385,7 @@ def fast() -> Iterator[None]:
         for module in (asset_route, stores):  # a configuration as small as may be
             stack.enter_context(mock.patch.object(module, "CLASSES", 2))
         for recipe in (release, rollback):
-            stack.enter_context(mock.patch.object(recipe, "datetime", _Moments))
+            stack.enter_context(mock.patch.object(recipe, "datetime", Moments))
         yield
 
 

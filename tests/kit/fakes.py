@@ -43,6 +43,7 @@ class FakeImage:
     id: str
     files: Mapping[str, bytes]
     labels: Mapping[str, str] = field(default_factory=dict)
+    port: int = 80
     exits: bool = False  # at its start
     deaf: bool = False  # to its stop signal
     status: int = 200  # what it answers
@@ -346,9 +347,11 @@ class FakeCaddy:
             return 503, "text/plain", b"no release is live"
         name, _, port = dial.rpartition(":")
         found = self.engine.named(name)
-        if found is None or found.status != "running" or port != "80":
+        if found is None or found.status != "running":
             return 502, "text/plain", b""
         image = self.engine.made_images[found.image_id]
+        if port != str(image.port):
+            return 502, "text/plain", b""
         status = (image.public_status if public else 0) or image.status
         inside = path.partition("?")[0].lstrip("/") or "index.html"
         if status != 200:

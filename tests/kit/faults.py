@@ -73,7 +73,7 @@ ACTS: Mapping[str, Mapping[str, Sort]] = {
     },
     "ledger": {
         **dict.fromkeys(("begin", "built", "inspected", "went_live"), _W),
-        **dict.fromkeys(("proven", "step", "finish"), _W),
+        **dict.fromkeys(("proven", "step", "finish", "trim"), _W),
         **dict.fromkeys(("get", "find", "history", "unfinished"), _R),
         "close": _O,
     },

@@ -65,6 +65,8 @@ class Store:
     folder_mode: int
     file_mode: int  # of the documents; what is served is for the edge to read
     _classes: dict[int, Recorded] = field(default_factory=dict)
+    #: Folders with names that are new since the last sync of them.
+    _touched: set[Path] = field(default_factory=set)
 
     # --- reading ------------------------------------------------------------
 
@@ -165,6 +167,7 @@ class Store:
             another = self.temporary()
             os.link(staged, another)
             another.replace(target)
+            self._touched.add(target.parent)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             return False
         except OSError as error:
@@ -186,6 +189,10 @@ class Store:
             "files": {path: [file.sha256, file.size] for path, file in contents.files.items()},
             "changing": sorted(contents.changing),
         }
+        with self._faults(self.folder):
+            for folder in self._touched:
+                durable.sync_folder(folder)
+        self._touched.clear()
         durable.write(self._document(contents.id), json.dumps(document).encode(), self.file_mode)
 
     def forget(self, release: str) -> None:
@@ -259,6 +266,7 @@ class Store:
             return
         self._make_folders(folder.parent)
         folder.mkdir()
+        self._touched.add(folder.parent)
         durable.adopt_owner(folder)
         folder.chmod(self.folder_mode)
 
