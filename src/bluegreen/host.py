@@ -46,7 +46,8 @@ def look(host: Host) -> Observation:
 
 def live_release(host: Host) -> LiveRelease | None:
     """What is live, as the last word of any result."""
-    return look(host).live_release
+    seen = observe(host.engine, host.edge, host.ledger, host.site, host.running.name)
+    return seen.live_release
 
 
 @contextmanager

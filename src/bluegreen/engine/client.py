@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cached_property
 from typing import Any
 
 from docker import APIClient
@@ -33,6 +34,11 @@ class DockerEngine(Containers, Images, Classic):
     """`ports.Engine` on a Docker engine of 20.10 or later."""
 
     def facts(self) -> EngineFacts:
+        """Asked for once: the engine counts all that it has for this, and they do not change."""
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> EngineFacts:
         info = self.read("tell about itself", self.api.info)
         return EngineFacts(
             id=info.get("ID") or "",

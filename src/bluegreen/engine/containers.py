@@ -91,6 +91,7 @@ class Containers(Networks):
                 f"remove {found.name}",
                 lambda: self.api.remove_container(found.id, v=True, force=True),
             )
+            return
         except EngineUnreachable:
             now = self.inspect(found.id)
             if now is not None and now.status != "removing":

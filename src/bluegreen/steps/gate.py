@@ -22,6 +22,8 @@ from bluegreen.steps import evidence
 PROBE_TIMEOUT = 10.0
 #: How long one file of the proof may go unanswered while the candidate already passes.
 _PROOF_PATIENCE = 5.0
+#: A candidate that does not listen yet is asked again after so many seconds, so many times.
+_SOON, _SOON_AGAIN = 0.02, 100
 #: What a shell and an init say by these codes (POSIX, Shell Command Language, 2.8.2).
 _EXIT_HINTS = {
     126: "its command cannot be executed: look at its mode and its architecture",
@@ -52,9 +54,12 @@ def gate(
         found = evidence.collect(engine, container, spec, passed.exchanges)
         return Rejected(what + evidence.last_words(found), hint=hint, evidence=found)
 
-    _answers(engine, edge, container, upstream, spec.gate, passed, reject, say)
     ask = proof.through(partial(edge.preview, upstream), PROBE_TIMEOUT)
-    wrong = proof.prove(ask, expected, _PROOF_PATIENCE)
+    proven = _answers(
+        engine, edge, container, upstream, spec.gate, passed, reject, say,
+        lambda: not proof.prove(ask, expected, patience=0),
+    )  # fmt: skip
+    wrong = () if proven else proof.prove(ask, expected, _PROOF_PATIENCE)
     if wrong:
         passed.exchanges += [mismatch.came for mismatch in wrong]
         raise reject(
@@ -77,8 +82,12 @@ def _answers(
     passed: Passed,
     reject: Callable[[str, str], Rejected],
     say: Line,
-) -> None:
-    for left in poll.ticks(settings.timeout, settings.interval):
+    is_proven: Callable[[], bool],
+) -> bool:
+    """Whether the bytes were proven too, between two passes: the time to the next is waited for
+    anyway."""
+    proven = False
+    for left in poll.ticks(settings.timeout, lambda: _pace(settings, passed.exchanges)):
         facts = engine.inspect(container)
         if (trouble := trouble_of(facts)) is not None:
             raise reject(*trouble)
@@ -89,9 +98,11 @@ def _answers(
             passed.passes += 1
             say(f"{passed.passes}/{settings.passes} passes")
             if passed.passes >= settings.passes:
-                return
+                return proven
+            if passed.passes == 1:
+                proven = is_proven()
         else:
-            passed.passes = 0
+            passed.passes, proven = 0, False
             say(described(answer))
     last = passed.exchanges[-1]
     pid = facts.pid if facts else 0
@@ -101,6 +112,13 @@ def _answers(
         f" {_statuses(settings)} expected",
         _hint(last, upstream.port, evidence.listening(pid)),
     )
+
+
+def _pace(settings: GateSettings, exchanges: Sequence[Exchange]) -> float:
+    """Seconds to the next probe. One that nobody listens to disturbs nobody either: at the start
+    it is repeated soon."""
+    unheard = exchanges[-1].status in proof.PASSING and len(exchanges) < _SOON_AGAIN
+    return min(settings.interval, _SOON) if unheard else settings.interval
 
 
 def trouble_of(facts: ContainerFacts | None) -> tuple[str, str] | None:
