@@ -5,7 +5,7 @@ before its image, and a reproducible build all carry old times and are right. So
 is given its cause; one without a cause is `suspicious`.
 
 What was measured: BuildKit keeps a cached layer although the file was touched, and then
-serves the old time (facts/freshness-and-skew.md, 0.3); `COPY` keeps the context's time.
+serves the old time; `COPY` keeps the context's time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: the invariants of the design hold after every step."""
+"""Whatever happens in whatever order: what is promised holds after every step."""
 
 from __future__ import annotations
 

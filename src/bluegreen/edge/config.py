@@ -2,7 +2,7 @@
 
 The base is `caddy/edge.json`: the admin API, the `idle` listener that answers 503 while no
 release is live, and the `preview` listener. Here come the public servers, TLS, and a route
-for each site. A release changes none of it: see "The switch" in the design.
+for each site. A release changes none of it: what it changes is the pointer.
 """
 
 from __future__ import annotations
