@@ -5,12 +5,11 @@ Named to be found: it stops the machine's engine, and with it every container fo
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,33 +21,15 @@ PID_FILE = Path("/var/run/docker.pid")
 BY_SYSTEMD = Path("/run/systemd/system").is_dir()
 
 
-def stop_gracefully() -> None:
+def stop() -> None:
     if BY_SYSTEMD:
         subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=True)
         return
     end(int(PID_FILE.read_text()), signal.SIGTERM)
 
 
-def kill_hard() -> None:
-    """As a lost host does: the engine, its containerd and their shims at once."""
-    if BY_SYSTEMD:
-        subprocess.run(["systemctl", "kill", "--signal=KILL", "docker"], check=True)
-        subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=True)
-        return
-    engine = int(PID_FILE.read_text())
-    below = children(engine)
-    end(engine, signal.SIGKILL)
-    for pid in below:
-        end(pid, signal.SIGKILL)
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it may end meanwhile
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found
+def start() -> None:
+    subprocess.run([ROOT / "scripts" / "engine"], check=True, timeout=180)
 
 
 def end(pid: int, number: signal.Signals) -> None:
@@ -66,10 +47,17 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
-@pytest.mark.parametrize("stop", [stop_gracefully, kill_hard], ids=["stopped", "killed"])
+@pytest.fixture
+def engine_afterwards() -> Iterator[None]:
+    """Whatever happens here, the tests that follow find an engine."""
+    yield
+    start()
+
+
+@pytest.mark.usefixtures("engine_afterwards")
 @pytest.mark.parametrize("switch", ["pointer", "reload"])
 def test_what_was_live_serves_again_after_the_engine_came_back(
-    bare_host: Host, stop: Callable[[], None], switch: str
+    bare_host: Host, switch: str
 ) -> None:
     bare_host.edge["switch"] = switch
     bare_host.up()
@@ -78,8 +66,9 @@ def test_what_was_live_serves_again_after_the_engine_came_back(
     site.write("v2")
     live = site.bluegreen("release", expect=0).document["live"]
 
+    bare_host.client.close()  # its kept connections end with the engine
     stop()
-    subprocess.run([ROOT / "scripts" / "engine"], check=True, timeout=180)
+    start()
 
     bare_host.wait_until_it_answers(60)
     deadline = time.monotonic() + 60
