@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -12,6 +13,11 @@ def _no_settings_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("BLUEGREEN_"):
             monkeypatch.delenv(name)
+
+
+def pytest_configure() -> None:
+    """A run in the background of a shell has Ctrl-C ignored, and its children with it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
