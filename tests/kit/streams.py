@@ -10,6 +10,7 @@ the release shows that it did run across it. They ask the paths of `kit/server.p
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -200,16 +201,20 @@ class WebSocketSession(Stream):
         return super().report()
 
     def _run(self) -> None:
+        asyncio.run(self._talk())
+
+    async def _talk(self) -> None:
+        """On one thread: the blocking client reads and writes one TLS connection from two, which
+        OpenSSL does not allow and Python 3.11 does not prevent (python/cpython#124984)."""
+        from websockets.asyncio.client import connect as open_session
         from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect as open_session
 
         secure = self.url.scheme == "https"
         port = self.url.port or (443 if secure else 80)
         name = f"{self.host}:{port}" if self.host else self.url.netloc
         plain = socket.create_connection((self.url.hostname, port), PATIENCE)
-        plain.settimeout(None)
         try:
-            with open_session(
+            async with open_session(
                 f"{'wss' if secure else 'ws'}://{name}/ws",
                 sock=plain,
                 ssl=self.context if secure else None,
@@ -222,15 +227,15 @@ class WebSocketSession(Stream):
                     if time.monotonic() - self._began > self.length:
                         raise Cut("nobody asked for its report in time")
                     message = f"message {self.received}"
-                    session.send(message)
-                    if session.recv(timeout=PATIENCE) != message:
+                    await session.send(message)
+                    if await asyncio.wait_for(session.recv(), PATIENCE) != message:
                         raise Cut("another message came back")
                     self.received += 1
                     self._begun()
-                    self._stop.wait(0.1)
+                    await asyncio.sleep(0.1)
             if session.close_code != 1000:
                 raise Cut(f"closed with {session.close_code}")
-        except WebSocketException as error:
+        except (WebSocketException, TimeoutError) as error:
             raise Cut(f"{type(error).__name__}: {error}") from error
         finally:
             plain.close()
