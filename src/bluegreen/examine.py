@@ -34,6 +34,7 @@ class Subject:
     index_path: str  # in the manifest
     page_urls: tuple[str, ...]  # where its page is looked for; the first that is one counts
     rewritten: frozenset[str]  # paths or globs
+    optional: frozenset[str] = frozenset()  # likewise
     known: Mapping[str, FileFact]  # path → fact, of what the image would serve
     hosts: frozenset[str] = frozenset()
     others: Mapping[str, str] = field(default_factory=dict)  # revision → release id
@@ -47,6 +48,10 @@ class Subject:
     def is_rewritten(self, path: str) -> bool:
         """Whether the container writes `path` at its start."""
         return any(fnmatchcase(path, pattern) for pattern in self.rewritten)
+
+    def is_optional(self, path: str) -> bool:
+        """Whether `path` may be missing though the page names it."""
+        return any(fnmatchcase(path, pattern) for pattern in self.optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ def _references(
         proof.Expectation(url, path, _fact(subject, path))
         for url in references.of_page(page.body, found.page, subject.hosts)
         for path in [unquote(url).lstrip("/")]
+        if not subject.is_optional(path)
     ]
     wrong = proof.prove(asked, wanted, patience)
     found.wrong += [Finding(f"{found.page} names {one}", one.came) for one in wrong]

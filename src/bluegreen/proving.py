@@ -56,6 +56,7 @@ def subject_of(
         if static
         else tuple(dict.fromkeys((spec.gate.path, "/"))),
         rewritten=frozenset(freshness.rewritten),
+        optional=frozenset(freshness.optional),
         known=found.manifest.files if found.manifest else {},
         hosts=frozenset(spec.hosts),
         others=others,

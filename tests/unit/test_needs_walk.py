@@ -36,8 +36,8 @@ def urls(found: Needs) -> list[str]:
     return [need.url for need in found.present]
 
 
-def missing(found: Needs) -> dict[str, bool]:
-    return {need.chain: need.required for need in found.missing}
+def missing(found: Needs) -> set[str]:
+    return {need.chain for need in found.missing}
 
 
 MODULE = '<script type="module" src="/assets/app.js"></script>'
@@ -56,12 +56,12 @@ def test_chunks_are_followed_to_their_end_and_each_is_told_by_its_chain() -> Non
     )
     assert urls(found) == [f"/assets/{name}.js" for name in ("app", "vendor", "lazy", "deep")]
     assert missing(found) == {
-        "index.html → assets/app.js → assets/gone.js": True,
-        "index.html → assets/app.js → assets/lazy.js → assets/gone-too.js": True,
+        "index.html → assets/app.js → assets/gone.js",
+        "index.html → assets/app.js → assets/lazy.js → assets/gone-too.js",
     }
 
 
-def test_a_stylesheet_is_required_and_what_it_paints_with_is_nice() -> None:
+def test_a_stylesheet_needs_what_it_imports_and_what_it_paints_with() -> None:
     found = needs(
         {
             "index.html": '<link rel="stylesheet" href="css/a.css"><link rel="icon" href="i.svg">',
@@ -70,18 +70,14 @@ def test_a_stylesheet_is_required_and_what_it_paints_with_is_nice() -> None:
             "img/a.png": "",
         }
     )
-    assert [(need.path, need.required) for need in found.present] == [
-        ("css/a.css", True),
-        ("css/b.css", True),
-        ("img/a.png", False),
-    ]
+    assert urls(found) == ["/css/a.css", "/css/b.css", "/img/a.png"]
     assert missing(found) == {
-        "index.html → css/a.css → css/gone.css": True,
-        "index.html → i.svg": False,
+        "index.html → css/a.css → css/gone.css",
+        "index.html → i.svg",
     }
 
 
-def test_a_web_manifest_and_its_icons_are_nice() -> None:
+def test_a_web_manifest_needs_its_icons() -> None:
     manifest = {"icons": [{"src": "icon-1.png"}, {"src": "/gone.png"}, {"no": 1}, "x"]}
     found = needs(
         {
@@ -91,7 +87,7 @@ def test_a_web_manifest_and_its_icons_are_nice() -> None:
         }
     )
     assert urls(found) == ["/pwa/site.webmanifest", "/pwa/icon-1.png"]
-    assert missing(found) == {"index.html → pwa/site.webmanifest → gone.png": False}
+    assert missing(found) == {"index.html → pwa/site.webmanifest → gone.png"}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +130,16 @@ def test_inline_modules_and_classic_scripts_are_looked_into() -> None:
     assert not found.missing
 
 
+def test_a_script_that_is_preloaded_and_then_a_module_is_looked_into_as_a_module() -> None:
+    found = needs(
+        {
+            "index.html": '<link rel="preload" as="script" href="/assets/app.js">' + MODULE,
+            "assets/app.js": 'import "./gone.js"',
+        }
+    )
+    assert missing(found) == {"index.html → assets/app.js → assets/gone.js"}
+
+
 def test_an_import_map_makes_addresses_of_names() -> None:
     imports = {"vue": "/lib/vue.js", "lib/": "./lib/", "cdn": "https://cdn.example/x.js"}
     scopes = {"/old/": {"vue": "/lib/vue2.js"}}
@@ -150,12 +156,12 @@ def test_an_import_map_makes_addresses_of_names() -> None:
         }
     )
     assert set(urls(found)) == {"/app.js", "/lib/vue.js", "/lib/deep/a.js", "/old/b.js"}
-    assert missing(found) == {"index.html → app.js → old/b.js → lib/vue2.js": True}
+    assert missing(found) == {"index.html → its import map → lib/vue2.js"}
 
 
-def test_an_entry_of_an_import_map_that_nobody_imports_is_only_nice() -> None:
+def test_an_entry_of_an_import_map_must_be_there_though_nobody_imports_it() -> None:
     text = '<script type="importmap">{"imports":{"x":"/gone.js"}}</script>'
-    assert missing(needs({"index.html": text})) == {"index.html → its import map → gone.js": False}
+    assert missing(needs({"index.html": text})) == {"index.html → its import map → gone.js"}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"imports":[]}', '{"scopes":1}', "[" * 100_000])
@@ -243,9 +249,9 @@ def test_vites_own_manifest_names_all_that_it_built(path: str) -> None:
     found = needs({**files, path: json.dumps(VITE)})
     assert urls(found) == ["/assets/app.js", "/assets/app.css"]
     assert missing(found) == {
-        f"index.html → {path} → assets/lazy.js": True,
-        f"index.html → {path} → assets/lazy.css": True,
-        f"index.html → {path} → assets/gone.png": False,
+        f"index.html → {path} → assets/lazy.js",
+        f"index.html → {path} → assets/lazy.css",
+        f"index.html → {path} → assets/gone.png",
     }
 
 

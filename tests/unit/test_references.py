@@ -1,4 +1,4 @@
-"""What a page names: local scripts, styles and preloads, and nothing else."""
+"""What a page names: local files that it cannot do without, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ VITE = b"""<!doctype html><html><head>
 </head><body><script>inline()</script></body></html>"""
 
 
-def test_a_vite_page_names_its_entry_its_preload_and_its_style() -> None:
+def test_a_vite_page_names_its_icon_its_entry_its_preload_and_its_style() -> None:
     assert references.of_page(VITE, "/") == (
+        "/favicon.svg",
         "/assets/index-4f2a.js",
         "/assets/vendor-11.js",
         "/assets/index-9c.css",

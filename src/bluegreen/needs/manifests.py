@@ -21,16 +21,15 @@ def vite_entries(content: bytes) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def vite_files(entries: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, bool], ...]:
-    """(path, whether the site is broken without it) of all that Vite built."""
-    found: dict[str, bool] = {}
-    for chunk in entries.values():
-        needed = [chunk["file"], *_texts(chunk.get("css"))]
-        for path in needed:
-            found[path] = path.endswith((".js", ".mjs", ".css"))
-        for path in _texts(chunk.get("assets")):
-            found.setdefault(path, False)
-    return tuple(found.items())
+def vite_files(entries: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The path of each file that Vite built."""
+    return tuple(
+        dict.fromkeys(
+            path
+            for chunk in entries.values()
+            for path in (chunk["file"], *_texts(chunk.get("css")), *_texts(chunk.get("assets")))
+        )
+    )
 
 
 def web_icons(content: bytes) -> tuple[str, ...]:

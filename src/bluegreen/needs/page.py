@@ -34,7 +34,6 @@ _PRELOADED = {"script": Role.SCRIPT, "style": Role.STYLE}
 class Link:
     url: str
     role: Role
-    required: bool
     fixed: bool = True  # the same wherever the page itself is served
 
 
@@ -55,8 +54,7 @@ def read(source: bytes, url: str, hosts: frozenset[str] = frozenset()) -> Page:
     base = _base(elements, url)
     links: dict[str, Link] = {}
     for link in _links(elements, base, hosts):
-        known = links.get(link.url)
-        if known is None or (link.required and not known.required):
+        if link.url not in links or link.role is Role.MODULE:  # a module says the most
             links[link.url] = link
     maps = [one.text for one in elements if _type(one) == "importmap" and one.text]
     inline = [named for one in elements for named in _inline(one)]
@@ -77,36 +75,36 @@ def _links(elements: tuple[html.Element, ...], base: str, hosts: frozenset[str])
     elsewhere = urljoin(HERE + "/another/folder/page", ".")
     based = any(one.tag == "base" and "href" in one.attributes for one in elements)
     for one in elements:
-        name, role, required = _named(one)
+        name, role = _named(one)
         if not name or not one.counts:
             continue
         url = resolved(name, base, hosts)
         if url is not None:
             fixed = based or resolved(name, elsewhere, hosts) == url
-            yield Link(url, role, required, fixed)
+            yield Link(url, role, fixed)
 
 
-def _named(one: html.Element) -> tuple[str, Role, bool]:
-    """The name in an element, how it is used, and whether the page is broken without it."""
+def _named(one: html.Element) -> tuple[str, Role]:
+    """The name in an element, and how it is used."""
     attributes = one.attributes
     if one.tag == "script" and _type(one) in _SCRIPT_TYPES:
         role = Role.MODULE if _type(one) == "module" else Role.SCRIPT
-        return attributes.get("src", ""), role, True
+        return attributes.get("src", ""), role
     href = attributes.get("href", "")
     if one.tag != "link" or not href:
-        return "", Role.OTHER, False
+        return "", Role.OTHER
     rels = set(attributes.get("rel", "").lower().split())
     if "alternate" in rels:
-        return "", Role.OTHER, False
+        return "", Role.OTHER
     if "stylesheet" in rels:
-        return href, Role.STYLE, True
+        return href, Role.STYLE
     if "modulepreload" in rels:
-        return href, Role.MODULE, True
+        return href, Role.MODULE
     if "preload" in rels:
-        return href, _PRELOADED.get(attributes.get("as", "").lower(), Role.OTHER), True
+        return href, _PRELOADED.get(attributes.get("as", "").lower(), Role.OTHER)
     if "manifest" in rels:
-        return href, Role.WEB_MANIFEST, False
-    return (href, Role.OTHER, False) if rels & _ICONS else ("", Role.OTHER, False)
+        return href, Role.WEB_MANIFEST
+    return (href if rels & _ICONS else ""), Role.OTHER
 
 
 def _type(one: html.Element) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bluegreen.needs import manifests, page
 from bluegreen.needs.address import at, file_of, resolved
 from bluegreen.needs.named import Kind, Named
 from bluegreen.needs.page import Link, Page, Role
+
+#: What a build names itself, so that the address tells where it is made to be served.
+_BUILT = frozenset({Role.MODULE, Role.SCRIPT, Role.STYLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,6 @@ class Need:
     url: str  # as the page, or the file before it, has it
     path: str  # below the web root
     role: Role
-    required: bool  # else the site works without it, less well
     by: tuple[str, ...]
 
     @property
@@ -83,7 +85,7 @@ def index_url(index: str) -> str:
 
 def base_prefix(links: tuple[Link, ...], files: Collection[str]) -> str:
     """ "/app/" where the page's addresses all start with it and the files do not; else ""."""
-    urls = [link.url for link in links if link.required and link.fixed]
+    urls = [link.url for link in links if link.fixed and link.role in _BUILT]
     if not urls or any(file_of(url) in files for url in urls):
         return ""
     first, *rest = [url.split("/")[1:-1] for url in urls]
@@ -109,40 +111,31 @@ class _Walk:
         self._prefix = prefix
         self._index = index
         self._hosts = hosts
-        self._required: deque[Need] = deque()
-        self._nice: deque[Need] = deque()
+        self._later: deque[Need] = deque()
         self.needs: dict[str, Need] = {}
         self.notes: list[str] = []
 
     def run(self) -> None:
-        """First along what is required, so that each such file is known by a chain of such."""
-        for need in self._of_page():
-            self._later(need)
-        while queue := self._required or self._nice:
-            need = queue.popleft()
-            if need.url in self.needs:
-                continue
-            self.needs[need.url] = need
-            for named in self._named_by(need):
-                self._later(named)
-
-    def _later(self, need: Need) -> None:
-        if need.url not in self.needs:
-            (self._required if need.required else self._nice).append(need)
+        self._later.extend(self._of_page())
+        while self._later:
+            need = self._later.popleft()
+            if need.url not in self.needs:
+                self.needs[need.url] = need
+                self._later.extend(self._named_by(need))
 
     def _of_page(self) -> Iterator[Need]:
         by = (self._index,)
         for link in self._page.links:
-            yield self._need(link.url, link.role, link.required, by)
+            yield self._need(link.url, link.role, by)
         for named in self._page.inline:
-            yield from self._imported(named, self._page.base, True, by)
+            yield from self._imported(named, self._page.base, by)
         yield from self._by_vite()
         for address in self._page.imports.targets():
             if (url := resolved(address, self._page.base, self._hosts)) is not None:
-                yield self._need(url, Role.MODULE, False, (*by, "its import map"))
+                yield self._need(url, Role.MODULE, (*by, "its import map"))
 
-    def _need(self, url: str, role: Role, required: bool, by: tuple[str, ...]) -> Need:
-        return Need(url=url, path=self._file(url), role=role, required=required, by=by)
+    def _need(self, url: str, role: Role, by: tuple[str, ...]) -> Need:
+        return Need(url=url, path=self._file(url), role=role, by=by)
 
     def _file(self, url: str) -> str:
         path = file_of(url)
@@ -155,30 +148,27 @@ class _Walk:
         if need.role is Role.WEB_MANIFEST:
             for name in manifests.web_icons(self._root.kept.get(need.path, b"")):
                 if (url := resolved(name, at(need.url), self._hosts)) is not None:
-                    yield self._need(url, Role.OTHER, False, by)
+                    yield self._need(url, Role.OTHER, by)
         for named in self._root.named.get(need.path, ()):
             if named.kind in (Kind.STYLE, Kind.RESOURCE):
                 yield from self._styled(named, need, by)
             elif named.kind is Kind.DYNAMIC or need.role is Role.MODULE:
-                yield from self._imported(named, at(need.url), need.required, by)
+                yield from self._imported(named, at(need.url), by)
 
     def _styled(self, named: Named, need: Need, by: tuple[str, ...]) -> Iterator[Need]:
         if named.text.startswith("#"):
             return  # a part of the document itself
         url = resolved(named.text, at(need.url), self._hosts)
         if url is not None:
-            sheet = named.kind is Kind.STYLE
-            role = Role.STYLE if sheet else Role.OTHER
-            yield self._need(url, role, sheet and need.required, by)
+            role = Role.STYLE if named.kind is Kind.STYLE else Role.OTHER
+            yield self._need(url, role, by)
 
-    def _imported(
-        self, named: Named, referrer: str, required: bool, by: tuple[str, ...]
-    ) -> Iterator[Need]:
+    def _imported(self, named: Named, referrer: str, by: tuple[str, ...]) -> Iterator[Need]:
         address = self._page.imports.address(named.text, referrer)
         url = resolved(address, referrer, self._hosts) if address else None
         if url is None:
             return
-        need = self._need(url, Role.MODULE, required, by)
+        need = self._need(url, Role.MODULE, by)
         # A name without a suffix is the server's to complete: nothing certain.
         if need.path in self._root.files or posixpath.splitext(need.path)[1]:
             yield need
@@ -189,31 +179,25 @@ class _Walk:
             entries = manifests.vite_entries(self._root.kept.get(path, b""))
             if not entries:
                 continue
-            scripts = {link.url for link in self._page.links if link.required}
-            built = {str(chunk["file"]) for chunk in entries.values()}
-            base = next(
-                (
-                    url[: -len(file)]
-                    for url in scripts
-                    for file in built
-                    if url.endswith(f"/{file}")
-                ),
-                None,
-            )
-            if base is None:
+            built = [str(chunk["file"]) for chunk in entries.values()]
+            if (base := self._base_of(built)) is None:
                 self.notes.append(f"{path} is of another build than {self._index}: not used")
                 continue
-            for file, required in manifests.vite_files(entries):
-                role = Role.STYLE if file.endswith(".css") else Role.MODULE
+            for file in manifests.vite_files(entries):
                 if (url := resolved(file, at(base), self._hosts)) is not None:
-                    need = self._need(url, role, required, (self._index, path))
-                    yield replace(need, role=role if required else Role.OTHER)
+                    yield self._need(url, _role_of(file), (self._index, path))
 
     def _base_of(self, built: Iterable[str]) -> str | None:
         """What the page puts before a file that the build made; None where it names none."""
-        urls = [link.url for link in self._page.links if link.required]
+        urls = [link.url for link in self._page.links]
         for file in built:
             for url in urls:
                 if url.endswith(f"/{file}"):
                     return url[: -len(file)]
         return None
+
+
+def _role_of(file: str) -> Role:
+    if file.endswith((".js", ".mjs")):
+        return Role.MODULE
+    return Role.STYLE if file.endswith(".css") else Role.OTHER

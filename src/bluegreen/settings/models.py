@@ -184,6 +184,10 @@ class FreshnessSettings(Section):
         default=(),
         description="Files that the container writes at its start; not compared byte for byte",
     )
+    optional: tuple[RelativePath, ...] = Field(
+        default=(),
+        description="Files that may be missing though the page names them; a warning tells",
+    )
     last_modified: Literal["off", "warn", "fail"] = Field(
         default="warn", description="What a time that does not fit the build leads to"
     )

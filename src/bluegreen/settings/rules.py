@@ -97,6 +97,8 @@ def _freshness(settings: Settings) -> Iterator[Broken]:
         )
     if twice := _twice(freshness.rewritten):
         yield Broken(key=key, value=twice, allowed="each file once")
+    if twice := _twice(freshness.optional):
+        yield Broken(key=("freshness", "optional"), value=twice, allowed="each file once")
 
 
 def _tls(settings: Settings) -> Iterator[Broken]:

@@ -32,7 +32,7 @@ class Inspected:
     expected: tuple[Expectation, ...]  # what the gate and the proof at the edge compare
     page_url: str = ""  # where the index is asked for
     warnings: tuple[str, ...] = ()
-    #: How many files the page needs: required, nice (icons, images of stylesheets), rewritten.
+    #: How many files the page needs: those that are there, and of all those rewritten.
     needs: Mapping[str, int] = field(default_factory=dict)
     note: str = ""  # what is to be said of it in any case
 
@@ -69,7 +69,8 @@ def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset
     )
     rewritten = [need for need in found.missing if _is_any(need.path, freshness.rewritten)]
     missing = [need for need in found.missing if need not in rewritten]
-    _require(root, path, [need for need in missing if need.required])
+    spared = [need for need in missing if _is_any(need.path, freshness.optional)]
+    _require(root, path, [need for need in missing if need not in spared])
     _require_twins(root)
     expected = _expected(root, freshness, found, rewritten, path)
     return Inspected(
@@ -77,10 +78,9 @@ def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset
         index=index,
         expected=expected,
         page_url=found.page_url,
-        warnings=(*root.warnings, *_warnings(root, missing), *_unread(path, found)),
+        warnings=(*root.warnings, *_warnings(root, spared), *_unread(path, found)),
         needs={
-            "required": sum(need.required for need in found.present),
-            "nice": sum(not need.required for need in found.present),
+            "present": len(found.present),
             "rewritten": sum(not one.fact.sha256 for one in expected),
         },
         note="; ".join(found.notes),
@@ -145,8 +145,9 @@ def _require(root: artifact.WebRoot, index: str, missing: Sequence[Need]) -> Non
     why = f"; {first.path} is a link to {link}, outside of the web root" if link else ""
     raise Rejected(
         f"{index} needs {names}, which the image does not have ({first.chain}){why}",
-        hint="the build is incomplete, or the page's base path is not the web root. A file that"
-        f' the container writes at its start is named so: freshness.rewritten = ["{first.path}"]',
+        hint="the build is incomplete, or the page's base path is not the web root. What the"
+        f' container writes at its start is named so: freshness.rewritten = ["{first.path}"];'
+        f' what the site can do without, so: freshness.optional = ["{first.path}"]',
         evidence={"missing": [need.chain for need in missing[:50]]},
     )
 
@@ -199,12 +200,11 @@ def _is_any(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(path, pattern.lstrip("/")) for pattern in patterns)
 
 
-def _warnings(root: artifact.WebRoot, missing: Sequence[Need]) -> Iterable[str]:
-    nice = [need for need in missing if not need.required]
-    if nice:
+def _warnings(root: artifact.WebRoot, spared: Sequence[Need]) -> Iterable[str]:
+    if spared:
         yield (
-            f"{_listed([need.path for need in nice])} {_is(nice)} named and not in the image"
-            f" ({nice[0].chain})"
+            f"{_listed([need.path for need in spared])} {_is(spared)} named and not in the image"
+            f" ({spared[0].chain})"
         )
     other = sorted(twin for twin in root.stale if not _is_compressible(twin))
     if other:
