@@ -212,8 +212,8 @@ def test_another_container_that_answers_to_lives_name_is_seen(live: Site) -> Non
 def test_files_changed_in_the_live_container_are_seen(live: Site) -> None:
     """A fix by hand, that the next start of the container forgets."""
     (container,) = live.containers()
-    code, _ = container.exec_run(["sed", "-i", "s/v2/v2-fixed/g", "/srv/www/index.html"])
-    assert code == 0
+    code, told = container.exec_run(["sed", "-i", "s/v2/v2-fixed/g", "/srv/www/index.html"])
+    assert code == 0, told
     tells(live.bluegreen("verify"), "origin stale", "/: other bytes than the image's index.html")
 
 
