@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from loguru import logger
-
-from bluegreen import flock
+from bluegreen import flock, log
 from bluegreen.errors import BluegreenError, Interrupted, Rejected, TakenBack
 from bluegreen.host import Host
 from bluegreen.model import ErrorFacts, LiveRelease, Outcome, Release, Result, StepRecord
@@ -29,17 +27,20 @@ class Note:
     text: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     status: str = "ok"
+    failed: bool = False  # and the command went on
 
 
 class Attempt:
     def __init__(self, host: Host, command: str, live: Callable[[], LiveRelease | None]) -> None:
         self._host = host
         self._command = command
+        log.debug(f"{command} of {host.site}")
         self._live = live
         self._started = time.monotonic()
         self._recorded = False
         self._undo: Undo | None = None
         self._lock: flock.Held | None = None
+        self._step = ""
         self.release: Release | None = None
         self.replaced: LiveRelease | None = None
         self.outcome = Outcome.FAILED
@@ -65,27 +66,37 @@ class Attempt:
             self._host.ledger.step(release.id, step)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Note]:
-        note = Note()
+    def step(self, name: str, note: Note | None = None) -> Iterator[Note]:
+        note = note or Note()
         began = time.monotonic()
-        self._host.say.step(name)
-        if self._lock is not None:
-            self._lock.update(step=name)
+        outer, self._step = self._step, name
+        self._announce(name)
         try:
             yield note
         except BaseException as error:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             self._done(name, status, time.monotonic() - began, note, quiet=True)
             raise
+        finally:
+            self._step = outer
         self._done(name, note.status, time.monotonic() - began, note)
+        if outer:  # one step may lie within another, which goes on
+            self._announce(outer)
+
+    def _announce(self, step: str) -> None:
+        self._host.say.step(step)
+        if self._lock is not None:
+            self._lock.update(step=step)
 
     @contextmanager
     def forward(self, name: str, by_hand: str) -> Iterator[Note]:
         """A step after the point of no return: its failure is debris, not the release's end."""
+        note = Note()
         try:
-            with self.step(name) as note:
+            with self.step(name, note):
                 yield note
         except BluegreenError as error:
+            note.failed = True
             self.debris.append(f"{name}: {error.message}; by hand: {by_hand}")
 
     @contextmanager
@@ -172,6 +183,7 @@ class Attempt:
     ) -> None:
         step = StepRecord(name=name, status=status, seconds=round(seconds, 4), detail=note.detail)
         self.steps.append(step)
+        log.debug(f"{name}: {status} after {seconds:.2f} s: {note.text}")
         self._host.say.done(name, status, seconds, note.text)
         if not (self._recorded and self.release):
             return
@@ -195,7 +207,7 @@ class Attempt:
         try:
             self._host.ledger.finish(self.release.id, self.outcome, error=facts, evidence=evidence)
         except BluegreenError as error:
-            logger.warning("the ledger's last word is missing: {}", error.message)
+            log.warning(f"the ledger's last word is missing: {error.message}")
             self.warn(error.message)
 
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import partial
 from urllib.parse import unquote
 
 from bluegreen import build_id, caching, generation, media, proof, references
+from bluegreen.globs import matches
 from bluegreen.model import MAX_BODY, Exchange, FileFact
 from bluegreen.proof import Ask
 
@@ -47,11 +47,11 @@ class Subject:
 
     def is_rewritten(self, path: str) -> bool:
         """Whether the container writes `path` at its start."""
-        return any(fnmatchcase(path, pattern) for pattern in self.rewritten)
+        return matches(path, self.rewritten)
 
     def is_optional(self, path: str) -> bool:
         """Whether `path` may be missing though the page names it."""
-        return any(fnmatchcase(path, pattern) for pattern in self.optional)
+        return matches(path, self.optional)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from bluegreen import keeping, recover
+from bluegreen import ahead, keeping, recover
 from bluegreen.attempt import Attempt, Note
 from bluegreen.errors import Interrupted
 from bluegreen.host import Host, look
@@ -86,6 +88,7 @@ def put_live(
     if unchanged and ends_here(attempt, undo, proving, unchanged, spec.freshness.unchanged):
         return
     with step("boot") as note:
+        ahead.load("loguru")
         container = boot.boot(engine, release, spec, host.running.name, labels)
         note.text = f"{name} ({release.slot})"
     with step("gate") as note:
@@ -93,7 +96,7 @@ def put_live(
         note.text = f"{passed.passes}/{spec.gate.passes} passes, {passed.compared} files compared"
         note.detail = {"passes": passed.passes, "compared": passed.compared}
         proving.candidate(container, new)
-    moves = keeping.keep(host, attempt, undo, release, found.manifest, spec)
+    moves = keeping.keep(host, attempt, undo, release, found, spec, passed.answers)
 
     if seen.load:
         with step("route") as note:
@@ -126,24 +129,26 @@ def put_live(
         host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
     with attempt.advisory():
         edge.tidy()
-    if old and seen.live and not is_container_of(host.site, seen.live.name):
+    clean_up = partial(_clean_up, host, attempt, moves)
+    if not (old and seen.live):
+        clean_up()
+    elif not is_container_of(host.site, seen.live.name):
         attempt.warn(
             f"{old.container} got users' requests until now, and bluegreen did not make it: it"
             f" is left as it is; remove it when nobody needs it: docker rm -f {old.container}"
         )
-    elif old and seen.live:
-        try:
-            _let_go(host, attempt, old, seen.live.id)
-        except Interrupted:
-            attempt.debris.append(
-                f"{old.container} still runs; bluegreen prune lets it finish and removes it"
-            )
-            raise
+        clean_up()
+    else:
+        _let_go(host, attempt, old, seen.live.id, clean_up)
+
+
+def _clean_up(host: Host, attempt: Attempt, moves: Mapping[str, int]) -> None:
+    """What is past goes: images, assets, the ledger's old evidence."""
     with attempt.forward("prune", "bluegreen prune") as note:
         seen = look(host)
-        removed = prune.prune(engine, prunable_now(host, seen))
+        removed = prune.prune(host.engine, prunable_now(host, seen))
         collected = keeping.collect(host, seen, moves)
-        trim_ledger(host)
+        trim_ledger(host, seen)
         note.text = f"{len(removed)} images and {collected.files} old assets removed"
         note.detail = {
             "removed": [one.ref for one in removed],
@@ -157,34 +162,53 @@ def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
     return prune.prunable(host.engine, host.site, history, seen.live_row, retain)
 
 
-def trim_ledger(host: Host) -> None:
+def trim_ledger(host: Host, seen: Observation) -> None:
     """The ledger stays small: what a way back needs is whole, what is long past is a line."""
     history = host.ledger.history(host.site)
-    kept = kept_images(history, look(host).live_row, host.settings.retain.images)
+    kept = kept_images(history, seen.live_row, host.settings.retain.images)
     needed = [row.release.id for row in history if row.release.image in kept]
     host.ledger.trim(host.site, _WHOLE_ROWS, needed)
 
 
-def _let_go(host: Host, attempt: Attempt, old: Upstream, container: str) -> None:
+def _let_go(
+    host: Host, attempt: Attempt, old: Upstream, container: str, meanwhile: Callable[[], None]
+) -> None:
     """The old container finishes its requests, then goes. What cannot be confirmed stays."""
-    debris = len(attempt.debris)
-    with attempt.forward("drain", "bluegreen prune") as note:
-        retire.no_way_back(host.engine, container)
-        done = drain.drain(host.edge, old, host.settings.drain.timeout, host.say.line)
-        note.detail = {"left": done.left, "most": done.most}
-        note.text = "no request left" if not done.left else f"{done.left} left at the deadline"
-        if done.left:
-            attempt.warn(
-                f"{done.left} requests or streams on {old.container} were cut after"
-                f" {host.settings.drain.timeout:g} s: raise drain.timeout if they matter"
-            )
-    if len(attempt.debris) > debris:
-        return
-    with attempt.forward("retire", f"docker rm -f {old.container}") as note:
-        warning = retire.retire(host.engine, container, host.settings.container.stop_grace)
-        note.text = f"{old.container} removed"
-        if warning:
-            attempt.warn(warning)
+    try:
+        with attempt.forward("drain", "bluegreen prune") as drained:
+            _drain(host, attempt, drained, old, container, meanwhile)
+        if drained.failed:
+            return
+        with attempt.forward("retire", f"docker rm -f {old.container}") as note:
+            warning = retire.retire(host.engine, container, host.settings.container.stop_grace)
+            note.text = f"{old.container} removed"
+            if warning:
+                attempt.warn(warning)
+    except Interrupted:
+        attempt.debris.append(
+            f"{old.container} still runs; bluegreen prune lets it finish and removes it"
+        )
+        raise
+
+
+def _drain(
+    host: Host,
+    attempt: Attempt,
+    note: Note,
+    old: Upstream,
+    container: str,
+    meanwhile: Callable[[], None],
+) -> None:
+    retire.no_way_back(host.engine, container)
+    timeout = host.settings.drain.timeout
+    done = drain.drain(host.edge, old, timeout, host.say.line, meanwhile)
+    note.detail = {"left": done.left, "most": done.most}
+    note.text = "no request left" if not done.left else f"{done.left} left at the deadline"
+    if done.left:
+        attempt.warn(
+            f"{done.left} requests or streams on {old.container} were cut after"
+            f" {timeout:g} s: raise drain.timeout if they matter"
+        )
 
 
 def _tell_inspected(

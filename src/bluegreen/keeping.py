@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from bluegreen.assets import Stay, Store, Usage, to_keep
 from bluegreen.attempt import Attempt
 from bluegreen.host import Host
-from bluegreen.model import Manifest, Release, Upstream
+from bluegreen.model import Exchange, Release, Upstream
 from bluegreen.plan import Observation, rollback_target
 from bluegreen.shown import show_size
 from bluegreen.spec import Spec
 from bluegreen.steps import boot
 from bluegreen.steps import keep as step
+from bluegreen.steps.inspect import Inspected
 from bluegreen.undo import Undo
 
 
@@ -35,15 +38,17 @@ def keep(
     attempt: Attempt,
     undo: Undo,
     release: Release,
-    manifest: Manifest | None,
+    found: Inspected,
     spec: Spec,
+    answers: Mapping[str, Exchange],
 ) -> dict[str, int]:
     """Which files get other headers once the release is live: path → class.
 
-    Raises NotFit where the store cannot be written.
+    `answers`: what the candidate has said already, by URL. Raises NotFit where the store cannot
+    be written.
     """
     settings = host.settings.assets
-    if not settings.paths or manifest is None:
+    if not settings.paths or found.manifest is None:
         return {}
     store = store_of(host)
     labels = boot.labels_of(release, spec, host.running.name)
@@ -57,13 +62,18 @@ def keep(
         kept = step.keep(
             store,
             release.id,
-            manifest,
+            found.manifest,
             settings,
             frozenset(spec.freshness.rewritten),
-            lambda path, timeout, size: host.edge.preview(
-                upstream, path, timeout=timeout, max_body=size
+            lambda path, timeout, size: (
+                answers.get(path)
+                or host.edge.preview(upstream, path, timeout=timeout, max_body=size)
             ),
-            lambda: step.image_files(host.engine, release, spec.freshness.web_root, labels),
+            lambda: (
+                nullcontext(iter(found.tar))
+                if found.tar
+                else step.image_files(host.engine, release, spec.freshness.web_root, labels)
+            ),
         )
         left_out = sum(map(len, kept.left_out.values()))
         note.text = f"{kept.new} assets kept ({show_size(kept.size)}), {kept.known} were there"
@@ -80,7 +90,7 @@ def keep(
     return kept.moves
 
 
-def collect(host: Host, seen: Observation, moves: dict[str, int] | None = None) -> Usage:
+def collect(host: Host, seen: Observation, moves: Mapping[str, int] | None = None) -> Usage:
     """What was removed. `moves` are those of `keep`, for a release that is live by now."""
     store = store_of(host)
     if not store.folder.is_dir():

@@ -54,6 +54,24 @@ def through(probe: Callable[..., Exchange], timeout: float) -> Ask:
     return ask
 
 
+def noting(ask: Ask, answers: dict[str, Exchange]) -> Ask:
+    """The same, and `answers` has the last answer for each path that was asked for as it is."""
+
+    def asked(
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        keep_body: bool = False,
+        max_body: int = MAX_BODY,
+    ) -> Exchange:
+        came = ask(path, headers, keep_body=keep_body, max_body=max_body)
+        if not headers:
+            answers[path] = came
+        return came
+
+    return asked
+
+
 def patiently(ask: Callable[[], Exchange], patience: float, most: int) -> Exchange:
     """What came; for `patience` seconds an answer that may pass by itself is asked for again,
     unless it was given up for being larger than `most` bytes."""

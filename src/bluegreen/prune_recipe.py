@@ -44,11 +44,12 @@ def prune_site(host: Host, *, dry_run: bool, wait: float) -> Result:
 def _act(host: Host, attempt: Attempt, seen: Observation, unsettled: str) -> None:
     recover.put_in_order(host, attempt, seen, unsettled)
     with attempt.step("prune") as note:
-        removed = prune.prune(host.engine, prunable_now(host, look(host)))
-        trim_ledger(host)
+        seen = look(host)
+        removed = prune.prune(host.engine, prunable_now(host, seen))
+        trim_ledger(host, seen)
         freed = show_size(sum(one.size for one in removed))
         note.text = f"{len(removed)} images removed, some {freed}"
-        collected = keeping.collect(host, look(host))
+        collected = keeping.collect(host, seen)
         note.text += f"; {collected.files} old assets, {show_size(collected.size)}"
         attempt.detail["assets"] = {"files": collected.files, "bytes": collected.size}
         attempt.detail["images"] = [one.ref for one in removed]

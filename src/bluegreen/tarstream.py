@@ -27,6 +27,27 @@ class Broken(Exception):
     """It is no tar, it breaks off, or it is made to do harm. The text says which."""
 
 
+def remembering(chunks: Iterator[bytes], kept: list[bytes], most: int) -> Iterator[bytes]:
+    """The chunks; `kept` has them too at the end, unless they are more than `most` bytes."""
+    size = 0
+    try:
+        for chunk in chunks:
+            size += len(chunk)
+            if size <= most:
+                kept.append(chunk)
+            else:
+                kept.clear()
+            yield chunk
+    finally:
+        _close(chunks)
+
+
+def _close(chunks: Iterator[bytes]) -> None:
+    """What generators and streams of an engine have, and plain iterators have not."""
+    if close := getattr(chunks, "close", None):
+        close()
+
+
 class TarStream:
     """Iterate over it; read an entry's `data` before the next entry, or leave it."""
 
@@ -128,8 +149,7 @@ class _Source:
         return self._at
 
     def close(self) -> None:
-        if close := getattr(self._chunks, "close", None):
-            close()
+        _close(self._chunks)
 
     def _fill(self) -> bool:
         while not self._rest:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from loguru import logger
-
-from bluegreen import signals
+from bluegreen import log, signals
 from bluegreen.errors import Interrupted
 
 
@@ -69,7 +67,7 @@ class Undo:
         try:
             compensation.act()
         except Exception as error:  # noqa: BLE001 the others must run all the same
-            logger.opt(exception=error).debug("{} failed", compensation.what)
+            log.debug(f"{compensation.what} failed", error)
             reason = getattr(error, "message", type(error).__name__)
             self.debris.append(
                 f"{compensation.what} failed: {reason}; by hand: {compensation.by_hand}"

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from loguru import logger
-
-from bluegreen import report, signals, state
+from bluegreen import log, report, signals, state
 from bluegreen.errors import BluegreenError, Interrupted
 from bluegreen.model import ErrorFacts, Outcome, Result
 from bluegreen.ports import Say
 from bluegreen.settings import Settings, load
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +33,24 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
     """Run one command and print its result. Returns the exit code."""
     os.umask(0o077)
     signals.install()
-    _log_to_stderr(common.verbose)
+    log.start(*([_to_stderr] if common.verbose else []))
     say = report.Progress(sys.stderr, quiet=common.quiet, verbose=common.verbose)
     site = ""
     try:
         settings = load(common.config)
         site = settings.site
         _log_to_file(settings)
-        logger.debug("{} of {}", command, site)
         result = act(settings, say)
     except BluegreenError as error:
         result = _failed(command, site, error)
     except Interrupted:
         result = _interrupted(command, site)
     except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
-        logger.opt(exception=error).error("a defect in {}", command)
+        log.defect(f"a defect in {command}", error)
         result = _defect(command, site, error)
     finally:
         say.stop()
+        log.flush()
     report.show(result, as_json=common.as_json, quiet=common.quiet)
     return result.exit_code
 
@@ -93,23 +95,30 @@ def _defect(command: str, site: str, error: Exception) -> Result:
     )
 
 
-def _log_to_stderr(verbose: bool) -> None:
-    logger.remove()
-    if verbose:
-        # diagnose would print the values of variables, and secrets with them
-        logger.add(
-            sys.stderr, level="DEBUG", format="{time:HH:mm:ss.SSS} {message}", diagnose=False
-        )
+def _to_stderr(logger: Logger) -> None:
+    # diagnose would print the values of variables, and secrets with them
+    logger.add(sys.stderr, level="DEBUG", format=log.FORMAT, diagnose=False)
 
 
 def _log_to_file(settings: Settings) -> None:
     """Debug lines and tracebacks, where the state folder is there and may be written."""
     root = Path(settings.edge.state_dir) if settings.edge.state_dir else state.default_root()
-    path = state.State(root).log
-    if os.access(path.parent, os.W_OK):
+    there = state.State(root)
+
+    def to_file(logger: Logger) -> None:
         try:
-            logger.add(path, level="DEBUG", rotation="5 MB", retention=3, diagnose=False)
-            if path.stat().st_uid == os.geteuid():
-                path.chmod(state.State(root).file_mode)
+            logger.add(
+                there.log,
+                level="DEBUG",
+                format=log.FORMAT,
+                rotation="5 MB",
+                retention=3,
+                diagnose=False,
+            )
+            if there.log.stat().st_uid == os.geteuid():
+                there.log.chmod(there.file_mode)
         except OSError as error:
-            logger.warning("no log file: {}", error.strerror)
+            log.warning(f"no log file: {error.strerror}")
+
+    if os.access(there.log.parent, os.W_OK):
+        log.also(to_file)

@@ -47,7 +47,7 @@ def test_a_second_release_replaces_the_first_and_never_loads_the_edge(host: Host
     ran = site.bluegreen("release", expect=0)
     names = [step["name"] for step in ran.document["steps"]]
     assert "route" not in names
-    assert names[-3:] == ["drain", "retire", "prune"]
+    assert names[-3:] == ["prune", "drain", "retire"]
     assert ran.document["live"]["slot"] == "green"
     assert ran.step("switch")["detail"]["by"] == "pointer"
     assert host.get(site).version == "v2"

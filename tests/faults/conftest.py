@@ -8,7 +8,6 @@ from pathlib import Path
 
 import docker
 import pytest
-from loguru import logger
 
 from kit.fake_world import World, fast
 
@@ -24,14 +23,12 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def world(folder: Path) -> Iterator[World]:
-    logger.remove()
     with fast():
         yield World(folder)
 
 
 @pytest.fixture
 def reloading(folder: Path) -> Iterator[World]:
-    logger.remove()
     with fast():
         yield World(folder, switch="reload")
 

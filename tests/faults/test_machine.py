@@ -10,7 +10,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from loguru import logger
 
 from kit.fake_world import FOREIGN_LABELS, Ended, World, fast
 from kit.faults import Fault, Kind
@@ -26,7 +25,6 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        logger.remove()
         self._fast = fast()
         self._fast.__enter__()
         memory = Path("/dev/shm")

@@ -71,7 +71,7 @@ host = ""
 status = [200]
 timeout = "60s"
 passes = 3
-interval = "100ms"
+interval = "20ms"
 
 [freshness]
 web_root = ""

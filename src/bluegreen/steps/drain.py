@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bluegreen import poll
@@ -14,14 +15,27 @@ _ZEROS = 3
 _INTERVAL = 0.2
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Drained:
     left: int  # requests, streams and websockets still open at the deadline
     most: int  # seen at once
 
 
-def drain(edge: Edge, upstream: Upstream, timeout: float, say: Line | None = None) -> Drained:
-    """Raises EdgeError where the edge cannot be asked: nothing unconfirmed is then stopped."""
+def drain(
+    edge: Edge,
+    upstream: Upstream,
+    timeout: float,
+    say: Line | None = None,
+    meanwhile: Callable[[], None] = _nothing,
+) -> Drained:
+    """Raises EdgeError where the edge cannot be asked: nothing unconfirmed is then stopped.
+
+    `meanwhile` is done once, instead of only waiting.
+    """
     zeros = most = count = 0
     for left in poll.ticks(timeout, _INTERVAL):
         count = edge.in_flight(upstream)
@@ -31,4 +45,6 @@ def drain(edge: Edge, upstream: Upstream, timeout: float, say: Line | None = Non
             return Drained(0, most)
         if count and say is not None:
             say(f"{count} in flight, {left:.0f} s left")
+        meanwhile()
+        meanwhile = _nothing
     return Drained(count, most)

@@ -22,8 +22,10 @@ from bluegreen.steps import evidence
 PROBE_TIMEOUT = 10.0
 #: How long one file of the proof may go unanswered while the candidate already passes.
 _PROOF_PATIENCE = 5.0
-#: A candidate that does not listen yet is asked again after so many seconds, so many times.
-_SOON, _SOON_AGAIN = 0.02, 100
+#: A candidate that does not listen yet is asked again after so many seconds …
+_SOON = 0.02
+#: … until so many probes have failed; then it takes its time, and is asked less often.
+_HASTY, _LATER = 100, 0.1
 #: What a shell and an init say by these codes (POSIX, Shell Command Language, 2.8.2).
 _EXIT_HINTS = {
     126: "its command cannot be executed: look at its mode and its architecture",
@@ -35,6 +37,8 @@ _EXIT_HINTS = {
 class Passed:
     passes: int = 0
     compared: int = 0
+    #: url → what the candidate answered to the proof, each file asked for as it is.
+    answers: dict[str, Exchange] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -54,7 +58,9 @@ def gate(
         found = evidence.collect(engine, container, spec, passed.exchanges)
         return Rejected(what + evidence.last_words(found), hint=hint, evidence=found)
 
-    ask = proof.through(partial(edge.preview, upstream), PROBE_TIMEOUT)
+    ask = proof.noting(
+        proof.through(partial(edge.preview, upstream), PROBE_TIMEOUT), passed.answers
+    )
     proven = _answers(
         engine, edge, container, upstream, spec.gate, passed, reject, say,
         lambda: not proof.prove(ask, expected, patience=0),
@@ -87,7 +93,7 @@ def _answers(
     """Whether the bytes were proven too, between two passes: the time to the next is waited for
     anyway."""
     proven = False
-    for left in poll.ticks(settings.timeout, lambda: _pace(settings, passed.exchanges)):
+    for left in poll.ticks(settings.timeout, lambda: _pace(settings, passed)):
         facts = engine.inspect(container)
         if (trouble := trouble_of(facts)) is not None:
             raise reject(*trouble)
@@ -114,10 +120,14 @@ def _answers(
     )
 
 
-def _pace(settings: GateSettings, exchanges: Sequence[Exchange]) -> float:
+def _pace(settings: GateSettings, passed: Passed) -> float:
     """Seconds to the next probe. One that nobody listens to disturbs nobody either: at the start
     it is repeated soon."""
-    unheard = exchanges[-1].status in proof.PASSING and len(exchanges) < _SOON_AGAIN
+    if passed.passes:
+        return settings.interval
+    if len(passed.exchanges) >= _HASTY:
+        return max(settings.interval, _LATER)
+    unheard = passed.exchanges[-1].status in proof.PASSING
     return min(settings.interval, _SOON) if unheard else settings.interval
 
 

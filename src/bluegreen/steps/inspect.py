@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from bluegreen import artifact, media
 from bluegreen.errors import EngineError, Rejected
+from bluegreen.globs import matches
 from bluegreen.model import ContainerPlan, FileFact, Manifest, Release
 from bluegreen.needs import walk
 from bluegreen.needs.manifests import VITE_PATHS
@@ -17,11 +17,14 @@ from bluegreen.needs.walk import Need, Needs, index_url
 from bluegreen.ports import Engine
 from bluegreen.proof import Expectation
 from bluegreen.settings import FreshnessSettings
+from bluegreen.tarstream import remembering
 
 __all__ = ["Inspected", "index_url", "inspect", "scratch_name"]
 
 #: Seconds for the whole web root to come out of the image: 20 GB at 35 MB a second.
 TIMEOUT = 600.0
+#: Bytes of a tar that are kept in memory, and not asked of the engine again.
+_KEPT_TAR = 8 << 20
 _SHOWN = 3
 
 
@@ -35,6 +38,8 @@ class Inspected:
     #: How many files the page needs: those that are there, and of all those rewritten.
     needs: Mapping[str, int] = field(default_factory=dict)
     note: str = ""  # what is to be said of it in any case
+    #: The web root's tar as it was read, if it is small enough to be kept for the asset store.
+    tar: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def digest(self) -> str:
@@ -56,8 +61,9 @@ def inspect(
     """
     if not freshness.web_root:
         return Inspected(manifest=None, index=None, expected=())
-    root = _read(engine, release, freshness, labels)
-    return judge(root, freshness, hosts)
+    tar: list[bytes] = []
+    root = _read(engine, release, freshness, labels, tar)
+    return replace(judge(root, freshness, hosts), tar=tuple(tar))
 
 
 def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset[str]) -> Inspected:
@@ -67,9 +73,9 @@ def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset
     found = walk.of_index(
         walk.Root(files=root.manifest.files, kept=root.kept, named=root.named), path, hosts
     )
-    rewritten = [need for need in found.missing if _is_any(need.path, freshness.rewritten)]
+    rewritten = [need for need in found.missing if matches(need.path, freshness.rewritten)]
     missing = [need for need in found.missing if need not in rewritten]
-    spared = [need for need in missing if _is_any(need.path, freshness.optional)]
+    spared = [need for need in missing if matches(need.path, freshness.optional)]
     _require(root, path, [need for need in missing if need not in spared])
     _require_twins(root)
     expected = _expected(root, freshness, found, rewritten, path)
@@ -92,7 +98,11 @@ def scratch_name(release: Release) -> str:
 
 
 def _read(
-    engine: Engine, release: Release, freshness: FreshnessSettings, labels: Mapping[str, str]
+    engine: Engine,
+    release: Release,
+    freshness: FreshnessSettings,
+    labels: Mapping[str, str],
+    tar: list[bytes],
 ) -> artifact.WebRoot:
     name = scratch_name(release)
     plan = ContainerPlan(
@@ -105,7 +115,7 @@ def _read(
     keep = frozenset({freshness.index.lstrip("/"), *VITE_PATHS})
     try:
         container = engine.create(plan)
-        chunks = engine.archive(container, freshness.web_root)
+        chunks = remembering(engine.archive(container, freshness.web_root), tar, _KEPT_TAR)
         return artifact.read(chunks, keep, folder=freshness.web_root, timeout=TIMEOUT)
     except EngineError as error:
         if error.status != 404:
@@ -184,7 +194,7 @@ def _expected(
     files = root.manifest.files
 
     def fact(name: str) -> FileFact:
-        if name in files and not _is_any(name, freshness.rewritten):
+        if name in files and not matches(name, freshness.rewritten):
             return files[name]
         return FileFact("", 0, media.expected(name))
 
@@ -194,10 +204,6 @@ def _expected(
     }
     needed.pop(found.page_url, None)
     return (Expectation(found.page_url, path, fact(path), page=True), *needed.values())
-
-
-def _is_any(path: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(path, pattern.lstrip("/")) for pattern in patterns)
 
 
 def _warnings(root: artifact.WebRoot, spared: Sequence[Need]) -> Iterable[str]:

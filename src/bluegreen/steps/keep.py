@@ -22,6 +22,7 @@ from bluegreen import media
 from bluegreen.asset_paths import is_asset, is_safe, is_storable, twin_of
 from bluegreen.assets import CLASSES, Asset, Contents, Recorded, Store, recorded
 from bluegreen.errors import Rejected
+from bluegreen.globs import matches
 from bluegreen.model import MAX_BODY, ContainerPlan, Exchange, FileFact, Manifest, Release
 from bluegreen.ports import Engine
 from bluegreen.settings import AssetSettings
@@ -72,8 +73,8 @@ def keep(
     ask: Ask,
     read: Read,
 ) -> Kept:
-    """`read` gives the web root as it is in the image. `rewritten`: files that the container
-    writes at its start, and so are nobody's immutable ones.
+    """`read` gives the web root as it is in the image. `rewritten`: files (or globs) that the
+    container writes at its start, and so are nobody's immutable ones.
 
     Raises NotFit where the store cannot be written, Rejected where the image cannot be read.
     Nothing that live serves depends on what is written here.
@@ -150,9 +151,9 @@ def _units(
         if (original := twin_of(path)) in manifest.files:
             twins[original].append(path)
     units = []
-    for path in sorted(manifest.files.keys() - rewritten):
+    for path in sorted(manifest.files):
         url = f"/{path}"
-        if twin_of(path) in manifest.files:
+        if twin_of(path) in manifest.files or matches(path, rewritten):
             continue
         if is_storable(url, settings.paths) and not twin_of(path):
             files = {f"/{name}": manifest.files[name] for name in (path, *twins[path])}
