@@ -14,8 +14,6 @@ from benchmark.place import Place, Ran
 from kit.world import Site
 from kit.wrk import Wrk
 
-#: As often as the floor probes; the rest of the settings stays.
-AS_THE_FLOOR = {"gate": {"interval": "20ms"}}
 _CONNECTIONS = 32
 #: A connection that an edge opened and never used holds a graceful stop of its server up for as
 #: long (net/http, Server.Shutdown): nobody releases twice within these seconds.
@@ -25,18 +23,14 @@ _APART = 4.2
 def release(place: Place, pairs: int) -> Iterator[Result]:
     """`release --image`, every check on, beside the floor and its peers."""
     drains: list[float] = []
-    for told, config in (
-        ("release --image", {}),
-        ("release --image, gate.interval = 20ms", AS_THE_FLOOR),
-    ):
-        site = place.site(config)
-        images = place.built(site, "a", "b")
-        with _down(Floor(place, images[0])) as floor:
-            ours = _releases(place, site, images, drains)
-            row = Row(group="release", what=told, beside="floor", unit="s", at_most=1.3,
-                      note="without the drain's settling")  # fmt: skip
-            yield alternate(pairs, row, ours, _by(floor, images))
-        _end(site)
+    site = place.site()
+    images = place.built(site, "a", "b")
+    with _down(Floor(place, images[0])) as floor:
+        ours = _releases(place, site, images, drains)
+        row = Row(group="release", what="release --image", beside="floor", unit="s", at_most=1.3,
+                  note="without the drain's settling")  # fmt: skip
+        yield alternate(pairs, row, ours, _by(floor, images))
+    _end(site)
     yield Single(
         group="release",
         what="the drain's settling, on top",

@@ -30,7 +30,7 @@ PREFIX = "bluegreen-bench"
 COMMAND = Path(sys.executable).with_name("bluegreen")
 #: What a person's bluegreen.toml leaves at its defaults stays at them; the kit's are for tests.
 DEFAULTS: dict[str, Any] = {
-    "gate": {"timeout": "60s", "interval": "100ms"},
+    "gate": {"timeout": "60s", "interval": "20ms"},
     "drain": {"timeout": "30s"},
     "container": {"stop_grace": "10s"},
 }

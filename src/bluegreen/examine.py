@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from bluegreen import build_id, caching, generation, media, proof, references
 from bluegreen.globs import matches
-from bluegreen.model import MAX_BODY, Exchange, FileFact
+from bluegreen.model import Exchange, FileFact
 from bluegreen.proof import Ask
 
 _PARALLEL = 8
@@ -121,24 +121,13 @@ def _references(
     are known, else by status and type."""
     found.compared[found.page] = FileFact(page.sha256, page.size, page.media_type)
     came: dict[str, Exchange] = {}
-
-    def asked(
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        keep_body: bool = False,
-        max_body: int = MAX_BODY,
-    ) -> Exchange:
-        came[path] = ask(path, headers, keep_body=keep_body, max_body=max_body)
-        return came[path]
-
     wanted = [
         proof.Expectation(url, path, _fact(subject, path))
         for url in references.of_page(page.body, found.page, subject.hosts)
         for path in [unquote(url).lstrip("/")]
         if not subject.is_optional(path)
     ]
-    wrong = proof.prove(asked, wanted, patience)
+    wrong = proof.prove(proof.noting(ask, came), wanted, patience)
     found.wrong += [Finding(f"{found.page} names {one}", one.came) for one in wrong]
     failed = {one.expected.url for one in wrong}
     found.compared |= {

@@ -16,6 +16,7 @@ from bluegreen.spec import Spec
 from bluegreen.steps import boot
 from bluegreen.steps import keep as step
 from bluegreen.steps.inspect import Inspected
+from bluegreen.steps.scratch import image_files
 from bluegreen.undo import Undo
 
 
@@ -72,7 +73,7 @@ def keep(
             lambda: (
                 nullcontext(iter(found.tar))
                 if found.tar
-                else step.image_files(host.engine, release, spec.freshness.web_root, labels)
+                else image_files(host.engine, release, spec.freshness.web_root, labels)
             ),
         )
         left_out = sum(map(len, kept.left_out.values()))

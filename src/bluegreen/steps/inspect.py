@@ -10,16 +10,17 @@ from pathlib import PurePosixPath
 from bluegreen import artifact, media
 from bluegreen.errors import EngineError, Rejected
 from bluegreen.globs import matches
-from bluegreen.model import ContainerPlan, FileFact, Manifest, Release
+from bluegreen.model import FileFact, Manifest, Release
 from bluegreen.needs import walk
 from bluegreen.needs.manifests import VITE_PATHS
 from bluegreen.needs.walk import Need, Needs, index_url
 from bluegreen.ports import Engine
 from bluegreen.proof import Expectation
 from bluegreen.settings import FreshnessSettings
+from bluegreen.steps.scratch import image_files
 from bluegreen.tarstream import remembering
 
-__all__ = ["Inspected", "index_url", "inspect", "scratch_name"]
+__all__ = ["Inspected", "index_url", "inspect"]
 
 #: Seconds for the whole web root to come out of the image: 20 GB at 35 MB a second.
 TIMEOUT = 600.0
@@ -55,9 +56,6 @@ def inspect(
 ) -> Inspected:
     """Raises Rejected where the index is missing or empty, where a file that the page needs is
     not there, or where a precompressed twin is of another build.
-
-    The image is read through a container of its own that is never started and has none of
-    the site's mounts: a volume over the web root must not be taken for the image.
     """
     if not freshness.web_root:
         return Inspected(manifest=None, index=None, expected=())
@@ -93,10 +91,6 @@ def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset
     )
 
 
-def scratch_name(release: Release) -> str:
-    return f"{release.container}-inspect"
-
-
 def _read(
     engine: Engine,
     release: Release,
@@ -104,28 +98,19 @@ def _read(
     labels: Mapping[str, str],
     tar: list[bytes],
 ) -> artifact.WebRoot:
-    name = scratch_name(release)
-    plan = ContainerPlan(
-        name=name,
-        image=release.image,
-        network="none",
-        labels=labels,
-        command=("true",),  # an image without a command cannot be created otherwise
-    )
+    folder = freshness.web_root
     keep = frozenset({freshness.index.lstrip("/"), *VITE_PATHS})
     try:
-        container = engine.create(plan)
-        chunks = remembering(engine.archive(container, freshness.web_root), tar, _KEPT_TAR)
-        return artifact.read(chunks, keep, folder=freshness.web_root, timeout=TIMEOUT)
+        with image_files(engine, release, folder, labels) as chunks:
+            remembered = remembering(chunks, tar, _KEPT_TAR)
+            return artifact.read(remembered, keep, folder=folder, timeout=TIMEOUT)
     except EngineError as error:
         if error.status != 404:
             raise
         raise Rejected(
-            f"the image has no folder {freshness.web_root}",
+            f"the image has no folder {folder}",
             hint="correct freshness.web_root, or what the Dockerfile copies there",
         ) from error
-    finally:
-        engine.remove(name)
 
 
 def _index(root: artifact.WebRoot, freshness: FreshnessSettings, path: str) -> FileFact:

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -23,10 +23,8 @@ from bluegreen.asset_paths import is_asset, is_safe, is_storable, twin_of
 from bluegreen.assets import CLASSES, Asset, Contents, Recorded, Store, recorded
 from bluegreen.errors import Rejected
 from bluegreen.globs import matches
-from bluegreen.model import MAX_BODY, ContainerPlan, Exchange, FileFact, Manifest, Release
-from bluegreen.ports import Engine
+from bluegreen.model import MAX_BODY, Exchange, FileFact, Manifest
 from bluegreen.settings import AssetSettings
-from bluegreen.steps.inspect import scratch_name
 from bluegreen.tarstream import Broken, TarStream
 
 #: Seconds for all answers; what has not come by then is served live only, and said.
@@ -99,21 +97,6 @@ def keep(
         )
     )
     return kept
-
-
-@contextmanager
-def image_files(
-    engine: Engine, release: Release, web_root: str, labels: Mapping[str, str]
-) -> Iterator[Iterator[bytes]]:
-    """The web root's tar, read through a container that is never started and has no mounts."""
-    name = scratch_name(release)
-    plan = ContainerPlan(
-        name=name, image=release.image, network="none", labels=labels, command=("true",)
-    )
-    try:
-        yield engine.archive(engine.create(plan), web_root)
-    finally:
-        engine.remove(name)
 
 
 _CHANGING = "changed its bytes under the same name"
