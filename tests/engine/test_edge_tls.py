@@ -15,8 +15,10 @@ import pytest
 
 from bluegreen import probe
 from bluegreen.errors import ConfigError, EdgeError
+from bluegreen.state import State
 from kit.edges import Place, free_port, place_of
 from kit.http2 import Http2Client
+from kit.world import Host
 
 
 @pytest.fixture
@@ -43,6 +45,23 @@ def test_internal_tls_speaks_http2_and_is_verified(place: Place) -> None:
     http2 = Http2Client(f"https://127.0.0.1:{place.port}", host="www.test", context=context)
     with http2.asking() as ask:
         assert ask("/").body == b"hello"
+
+
+def test_verify_by_https_trusts_whom_this_machine_trusts(bare_host: Host) -> None:
+    """The system's roots, or SSL_CERT_FILE: a certificate of anybody else is a finding."""
+    bare_host.edge["tls"] = "internal"
+    bare_host.up()
+    site = bare_host.site("v1", config={"hosts": ["localhost"]})
+    site.bluegreen("release", expect=0)
+    url = f"https://localhost:{bare_host.port}"
+    ran = site.bluegreen("verify", "--url", url).expect(1)
+    assert {found["where"] for found in ran.document["findings"]} == {"cdn"}
+    assert "certificate verify failed" in ran.error["message"]
+
+    root = State(bare_host.state_dir).data / "caddy/pki/authorities/local/root.crt"
+    site.bluegreen.env["SSL_CERT_FILE"] = str(root)
+    proven = site.bluegreen("verify", "--url", url, expect=0)
+    assert set(proven.document["checked"]) == {"origin", "edge", "cdn"}
 
 
 def test_a_site_without_hosts_has_tls_too(place: Place) -> None:
