@@ -72,7 +72,9 @@ class TarStream:
         try:
             source.in_headers()
             tar = tarfile.open(fileobj=cast(IO[bytes], source), mode="r:")  # noqa: SIM115
-            while (entry := self._next(tar)) is not None:
+            # Where no first entry was found, `next` would look for one behind what is there.
+            is_any = tar.firstmember is not None  # type: ignore[attr-defined]
+            while is_any and (entry := self._next(tar)) is not None:
                 if entry.size < 0 or entry.issparse():
                     raise Broken(f"{entry.name!a} has a size that no engine writes")
                 yield entry

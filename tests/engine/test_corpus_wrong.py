@@ -86,16 +86,11 @@ def said(site: Site, case: Wrong) -> None:
     assert any(all(text in warning for text in case.says) for warning in warnings), warnings
 
 
-@pytest.mark.parametrize("case", [case for case in SOURCE if case.code], ids=str)
+@pytest.mark.parametrize("case", SOURCE, ids=str)
 def test_an_image_that_is_not_its_source_is_rejected(case: Wrong, live: Site) -> None:
     ran = rejected(live, case)
     if "does not have" in case.says:
         assert ran.document["steps"][-1]["name"] == "inspect", "it is known before it runs"
-
-
-@pytest.mark.parametrize("case", [case for case in SOURCE if not case.code], ids=str)
-def test_what_an_image_lacks_and_pages_live_without_is_said(case: Wrong, warned: Site) -> None:
-    said(warned, case)
 
 
 @pytest.mark.parametrize("case", IMAGE, ids=str)

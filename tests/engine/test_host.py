@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.users import python_for_all, python_path
+from kit.users import bluegreen_as
 from kit.world import Host, Site
 
 SOCKET = Path("/var/run/docker.sock")
@@ -64,18 +64,13 @@ def operator() -> Iterator[str]:
 
 def as_operator(name: str, site: Site, *argv: str) -> subprocess.CompletedProcess[str]:
     user = pwd.getpwnam(name)
-    env = {"PATH": os.environ["PATH"], "HOME": user.pw_dir, **python_path()}
-    return subprocess.run(
-        [python_for_all(), "-m", "bluegreen", *argv],
-        cwd=site.project.folder,
-        env=env,
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=os.getgrouplist(name, user.pw_gid),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return bluegreen_as(
+        user.pw_uid,
+        user.pw_gid,
+        *argv,
+        folder=site.project.folder,
+        home=user.pw_dir,
+        groups=os.getgrouplist(name, user.pw_gid),
     )
 
 

@@ -133,7 +133,7 @@ def test_links_are_followed_inside_the_root_and_lead_nowhere_else(host: Host, im
     (said,) = (text for text in ran.document["warnings"] if "links" in text)
     assert "3 links under the web root lead out of it" in said
     assert host.get(site, "/assets/app.js").body == APP
-    assert ran.step("inspect")["detail"]["needs"]["required"] == 1
+    assert ran.step("inspect")["detail"]["needs"]["present"] == 1
     assert written(site) == before
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from kit import images
 from kit.engines import EngineDoor
-from kit.users import python_for_all, python_path
+from kit.users import bluegreen_as
 from kit.world import Bluegreen, Host, Site
 
 STEPS = ("build", "inspect", "boot", "gate", "switch", "verify", "drain")
@@ -184,7 +183,7 @@ def test_a_state_folder_that_is_not_ours_to_write_is_told(
     host.root.chmod(0o755)
     for folder, _, _ in os.walk(site.project.folder):
         Path(folder).chmod(0o755)
-    ran = as_user(nobody, site)
+    ran = bluegreen_as(*nobody, "status", folder=site.project.folder, home="/nonexistent")
     assert ran.returncode == 7, ran
     assert str(host.state_dir) in ran.stderr
 
@@ -194,22 +193,6 @@ def nobody() -> Iterator[tuple[int, int]]:
     """A uid that may reach the engine and nothing else of ours."""
     socket = Path("/var/run/docker.sock")
     yield 65533, socket.stat().st_gid
-
-
-def as_user(user: tuple[int, int], site: Site) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **python_path()}
-    return subprocess.run(
-        [python_for_all(), "-m", "bluegreen", "status"],
-        cwd=site.project.folder,
-        env=env,
-        user=user[0],
-        group=user[1],
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 # --- configuration ----------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import io
@@ -12,6 +11,7 @@ import sqlite3
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 import brotli
@@ -295,9 +295,11 @@ def test_a_hostile_archive_is_rejected_with_its_reason_in_little_memory(name: st
 
 @pytest.mark.timeout(20)
 def test_a_header_that_slows_its_parser_is_bounded_by_its_length() -> None:
-    """tarfile's time for a run of digits grows with its square."""
+    """tarfile's time for a run of digits grows with its square. Newer ones leave such a header
+    out, older ones refuse it."""
     bomb = pax(b"1" * 16_000) + header("www/a", 0)
-    assert set(artifact.read(iter([bomb * 5 + END])).manifest.files) == {"a"}
+    with suppress(Rejected):
+        assert set(artifact.read(iter([bomb * 5 + END])).manifest.files) == {"a"}
 
 
 def test_an_archive_that_drips_is_given_up_at_the_deadline() -> None:
@@ -335,7 +337,7 @@ def test_an_archive_with_any_bytes_in_it_is_read_or_rejected(
     noise: bytes, at: int, size: int
 ) -> None:
     data = SOUND[:at] + noise + SOUND[at + len(noise) :]
-    with contextlib.suppress(Rejected):
+    with suppress(Rejected):
         artifact.read(chunked(data, size), timeout=10)
 
 

@@ -8,26 +8,32 @@ Its time is linear in the script's size.
 from __future__ import annotations
 
 import re
+import sys
 
 from bluegreen.needs.named import Kind, Named, text_of
 
-_STRING = rb"""(?:"[^"\\\n]*+(?:\\[\s\S][^"\\\n]*+)*+"|'[^'\\\n]*+(?:\\[\s\S][^'\\\n]*+)*+')"""
+# No possessive group here, as in `style`: with branches in them, Python before 3.11.5 matches
+# them wrongly (gh-106052).
+#: A string without escapes; where any other text ends, `_stop` tells.
+_STRING = rb"""(?:"[^"\\\n]*+"|'[^'\\\n]*+')"""
 _WORD = rb"(?<![\w$.#\x80-\xff])(?:import|export)(?![\w$\x80-\xff])"
 #: Where code may turn into text, or names a file. Braces count only inside a template.
 _STOP = re.compile(_STRING + rb"|[\"'`/]|" + _WORD)
 _STOP_IN_TEMPLATE = re.compile(_STRING + rb"|[\"'`/{}]|" + _WORD)
-_TEMPLATE_TEXT = re.compile(rb"(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+")
+#: By what begins a text: where it may end, or go on behind an escape.
+_IN_STRING = {b'"': re.compile(rb'["\\\n]'), b"'": re.compile(rb"['\\\n]")}
+_IN_TEMPLATE = re.compile(rb"[`\\]|\$\{")
+_IN_REGEX = re.compile(rb"[/\\\[\n]")
+_IN_CLASS = re.compile(rb"[\]\\\n]")
+_FLAGS = re.compile(rb"[a-zA-Z]*+")
 _LITERAL = rb"""(?:"([^"\\\n]*+)"|'([^'\\\n]*+)'|`([^`\\$\n]*+)`)"""
 _QUOTED = rb"""(?:"([^"\\\n]*+)"|'([^'\\\n]*+)')"""
-_DYNAMIC = re.compile(rb"\s*+\(\s*+(?:/\*[^*]*+\*/\s*+)*+" + _LITERAL + rb"\s*+[,)]")
+_DYNAMIC = re.compile(rb"\s*+\(\s*+(?:/\*[^*]*+\*/\s*+)*" + _LITERAL + rb"\s*+[,)]")
 _CLAUSE = re.compile(rb"[^'\"`;()=.<>:+\[\]/]*+")
 _FROM = re.compile(rb"^\s*(?:[\w$*{\x80-\xff].*[\s}]|[}*{].*)?from\s*$|^\s*$", re.DOTALL)
 _PLAIN = re.compile(_QUOTED)
 _REEXPORT = re.compile(
     rb"\s*+(?:\*\s*+(?:as\s++[\w$\x80-\xff]++\s*+)?|\{[^{}'\"]*+\}\s*+)from\s*+" + _QUOTED
-)
-_REGEX = re.compile(
-    rb"/(?![*/])(?:[^/\\\[\n]++|\\[^\n]|\[(?:[^\]\\\n]++|\\[^\n])*+\])++/[a-zA-Z]*+"
 )
 #: After these words a slash begins a regular expression; after any other name it divides.
 _BEFORE_REGEX = frozenset(
@@ -80,7 +86,7 @@ class _Scanner:
         if token in (b"import", b"export"):
             self._take(start, end, token)
         elif len(token) == 1 and first in b"\"'":
-            return -1  # a string that does not end on its line
+            return self._string(end, first)
         elif first == b"`":
             return self._template(end)
         elif first == b"/":
@@ -94,15 +100,27 @@ class _Scanner:
                 return self._template(end)
         return end
 
+    def _string(self, at: int, quote: bytes) -> int:
+        """Behind the string that begins before `at`; -1 where it does not end on its line."""
+        stop = self._stop(_IN_STRING[quote], at)
+        return stop + 1 if self._source[stop : stop + 1] == quote else -1
+
     def _template(self, at: int) -> int:
         """On from inside a template's text: after its end, or into its next ${."""
-        text = _TEMPLATE_TEXT.match(self._source, at)
-        at = text.end() if text else at
-        if self._source[at : at + 1] == b"`":
-            return at + 1
-        if self._source[at : at + 2] == b"${":
+        stop = self._stop(_IN_TEMPLATE, at)
+        if self._source[stop : stop + 1] == b"`":
+            return stop + 1
+        if self._source[stop : stop + 2] == b"${":
             self._templates.append(0)
-            return at + 2
+            return stop + 2
+        return -1
+
+    def _stop(self, pattern: re.Pattern[bytes], at: int, end: int = sys.maxsize) -> int:
+        """Where the pattern next matches what is not escaped; -1 where it does not."""
+        while found := pattern.search(self._source, at, end):
+            if found[0] != b"\\":
+                return found.start()
+            at = found.end() + 1
         return -1
 
     def _slash(self, at: int) -> int:
@@ -115,10 +133,25 @@ class _Scanner:
             return close + 2 if close >= 0 else -1
         if not self._regex_may_begin(at):
             return at + 1
-        if literal := _REGEX.match(self._source, at, at + _LONGEST_REGEX):
-            return literal.end()
+        if (close := self._regex(at + 1, at + _LONGEST_REGEX)) >= 0:
+            return close
         self._doubts += 1
         return at + 1 if self._doubts < _MOST_DOUBTS else -1
+
+    def _regex(self, at: int, end: int) -> int:
+        """Behind the regular expression that begins before `at`; -1 where none does."""
+        while (stop := self._stop(_IN_REGEX, at, end)) >= 0:
+            which = self._source[stop : stop + 1]
+            if which == b"/":
+                flags = _FLAGS.match(self._source, stop + 1)
+                return flags.end() if flags else stop + 1
+            at = stop + 1
+            if which == b"[":
+                stop = self._stop(_IN_CLASS, at, end)
+                at = stop + 1
+            if which == b"\n" or self._source[stop : stop + 1] == b"\n" or stop < 0:
+                return -1
+        return -1
 
     def _regex_may_begin(self, at: int) -> bool:
         before = self._source[max(0, at - _LOOK_BACK) : at].rstrip()
