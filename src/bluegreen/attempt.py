@@ -95,6 +95,8 @@ class Attempt:
         try:
             with self.step(name, note):
                 yield note
+        except TakenBack:  # what is left behind then is the new release
+            raise
         except BluegreenError as error:
             note.failed = True
             self.debris.append(f"{name}: {error.message}; by hand: {by_hand}")
@@ -112,6 +114,8 @@ class Attempt:
         self._undo = undo
 
     def warn(self, text: str) -> None:
+        if text in self.warnings:  # a full disk would be told at each step
+            return
         self.warnings.append(text)
         self._host.say.warn(text)
 

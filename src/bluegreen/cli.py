@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bluegreen import __version__
+from bluegreen import __version__, signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -373,6 +373,7 @@ def _run(
 
 
 def main() -> None:
+    signals.leave_at_once()
     # One short act: collecting after each 700 new objects would cost a tenth of its imports.
     gc.set_threshold(150_000)
     try:

@@ -15,6 +15,9 @@ from bluegreen.errors import NotFit
 #: How the names of files begin that are not in their place yet.
 TEMPORARY = ".tmp-"
 
+#: Bytes: with less than this free the ledger cannot even be opened.
+_LEAST = 1 << 18
+
 
 def write(path: Path, content: bytes, mode: int) -> None:
     """Replace `path` by `content` in one step. Raises NotFit naming the path and the reason."""
@@ -48,11 +51,12 @@ def put_in_place(staged: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Absent is success."""
+    """Absent is success, also where nothing could be removed."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise not_writable(path, error) from error
+        if path.exists():
+            raise not_writable(path, error) from error
 
 
 def make_folder(path: Path, mode: int, *, uid: int = -1, gid: int = -1) -> None:
@@ -105,7 +109,28 @@ def _write_beside(path: Path, content: bytes, mode: int) -> Path:
 
 
 def not_writable(path: Path, error: OSError) -> NotFit:
+    _, hint = disk_trouble(path.parent)
     return NotFit(
         f"{path} cannot be written: {error.strerror or error}",
-        hint=f"check the space and the rights of {path.parent} (owner, group, mode)",
+        hint=hint or f"check the space and the rights of {path.parent} (owner, group, mode)",
     )
+
+
+def disk_trouble(folder: Path) -> tuple[str, str]:
+    """What keeps everybody from writing below `folder`, and what to do; ("", "") for nothing."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return "", ""
+    if disk.f_flag & os.ST_RDONLY:
+        return (
+            f"{folder} is on a read-only file system",
+            f"make it writable again (dmesg may tell why it is not: findmnt -T {folder}),"
+            " then run the same command again",
+        )
+    if disk.f_bavail * disk.f_frsize < _LEAST:
+        return (
+            f"the disk of {folder} is full",
+            f"free space on the disk of {folder}, then run the same command again",
+        )
+    return "", ""

@@ -77,6 +77,9 @@ class NotFit(BluegreenError):
 class EngineError(NotFit):
     """The engine refused or failed an act. `status` is its HTTP status, 0 if none."""
 
+    #: The status of an act that found the engine's disk full (RFC 4918, 11.5).
+    FULL = 507
+
     def __init__(
         self,
         message: str,

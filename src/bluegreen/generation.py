@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from bluegreen.shown import show_age
+from bluegreen.shown import SKEW, show_age
 
-#: Seconds by which two clocks, or a clock and a file system, may differ without a word.
-SKEW = 5.0
 _DAY = 86400.0
 #: Times that tools write in place of the real one.
 _FIXED = (

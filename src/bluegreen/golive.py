@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from functools import partial
 
-from bluegreen import ahead, keeping, recover
+from bluegreen import ahead, cleaning, keeping, recover, retirement
 from bluegreen.attempt import Attempt, Note
-from bluegreen.errors import Interrupted
 from bluegreen.host import Host, look
 from bluegreen.model import Outcome, Release, Upstream, is_container_of
-from bluegreen.plan import Observation, Plan, kept_images
+from bluegreen.plan import Observation, Plan
 from bluegreen.proving import Proving
-from bluegreen.shown import show_age, show_size
+from bluegreen.shown import show_past, show_size
 from bluegreen.spec import Spec
 from bluegreen.steps import (
     boot,
-    drain,
     gate,
     inspect,
     preflight,
     promote,
     prune,
-    retire,
+    standing,
     verify,
     withdraw,
 )
 from bluegreen.steps.origin import Birth
 from bluegreen.unchanged import ends_here
 from bluegreen.undo import Undo
-
-#: So many releases, the newest, keep their evidence and their proof in the ledger.
-_WHOLE_ROWS = 20
 
 
 def prepare(host: Host, attempt: Attempt, *, dry_run: bool) -> Observation:
@@ -46,7 +40,7 @@ def prepare(host: Host, attempt: Attempt, *, dry_run: bool) -> Observation:
             host.engine.facts(),
             host.state.root,
             host.settings.retain.min_free,
-            _size_of(prunable_now(host, seen)),
+            _size_of(cleaning.prunable_now(host, seen)),
         )
         note.text = f"engine {host.engine.facts().version}, edge {host.running.name}, {free}"
     return recover.put_in_order(host, attempt, seen, unsettled, dry_run=dry_run)
@@ -103,11 +97,12 @@ def put_live(
             host.running.register(settings)
             note.text = f"{seen.load}: the edge's configuration was loaded once"
     with step("switch") as note:
+        standing.before_switch(engine, container, spec)
         promote.promote(engine, container, spec.container.restart)
         undo.later(
             f"return traffic to {old or 'the 503 answer'}",
             lambda: withdraw.return_traffic(edge, old, new, settings.drain.timeout),
-            by_hand="bluegreen rollback",
+            by_hand="bluegreen recover",
         )
         edge.prepare(new, old)
         began = time.perf_counter()
@@ -129,7 +124,7 @@ def put_live(
         host.ledger.went_live(release.id, plan.replaces.id if plan.replaces else "")
     with attempt.advisory():
         edge.tidy()
-    clean_up = partial(_clean_up, host, attempt, moves)
+    clean_up = partial(cleaning.clean_up, host, attempt, moves)
     if not (old and seen.live):
         clean_up()
     elif not is_container_of(host.site, seen.live.name):
@@ -139,76 +134,11 @@ def put_live(
         )
         clean_up()
     else:
-        _let_go(host, attempt, old, seen.live.id, clean_up)
-
-
-def _clean_up(host: Host, attempt: Attempt, moves: Mapping[str, int]) -> None:
-    """What is past goes: images, assets, the ledger's old evidence."""
-    with attempt.forward("prune", "bluegreen prune") as note:
-        seen = look(host)
-        removed = prune.prune(host.engine, prunable_now(host, seen))
-        collected = keeping.collect(host, seen, moves)
-        trim_ledger(host, seen)
-        note.text = f"{len(removed)} images and {collected.files} old assets removed"
-        note.detail = {
-            "removed": [one.ref for one in removed],
-            "assets": {"files": collected.files, "bytes": collected.size},
-        }
-
-
-def prunable_now(host: Host, seen: Observation) -> tuple[prune.Prunable, ...]:
-    history = host.ledger.history(host.site)
-    retain = host.settings.retain.images
-    return prune.prunable(host.engine, host.site, history, seen.live_row, retain)
-
-
-def trim_ledger(host: Host, seen: Observation) -> None:
-    """The ledger stays small: what a way back needs is whole, what is long past is a line."""
-    history = host.ledger.history(host.site)
-    kept = kept_images(history, seen.live_row, host.settings.retain.images)
-    needed = [row.release.id for row in history if row.release.image in kept]
-    host.ledger.trim(host.site, _WHOLE_ROWS, needed)
-
-
-def _let_go(
-    host: Host, attempt: Attempt, old: Upstream, container: str, meanwhile: Callable[[], None]
-) -> None:
-    """The old container finishes its requests, then goes. What cannot be confirmed stays."""
-    try:
-        with attempt.forward("drain", "bluegreen prune") as drained:
-            _drain(host, attempt, drained, old, container, meanwhile)
-        if drained.failed:
-            return
-        with attempt.forward("retire", f"docker rm -f {old.container}") as note:
-            warning = retire.retire(host.engine, container, host.settings.container.stop_grace)
-            note.text = f"{old.container} removed"
-            if warning:
-                attempt.warn(warning)
-    except Interrupted:
-        attempt.debris.append(
-            f"{old.container} still runs; bluegreen prune lets it finish and removes it"
-        )
-        raise
-
-
-def _drain(
-    host: Host,
-    attempt: Attempt,
-    note: Note,
-    old: Upstream,
-    container: str,
-    meanwhile: Callable[[], None],
-) -> None:
-    retire.no_way_back(host.engine, container)
-    timeout = host.settings.drain.timeout
-    done = drain.drain(host.edge, old, timeout, host.say.line, meanwhile)
-    note.detail = {"left": done.left, "most": done.most}
-    note.text = "no request left" if not done.left else f"{done.left} left at the deadline"
-    if done.left:
-        attempt.warn(
-            f"{done.left} requests or streams on {old.container} were cut after"
-            f" {timeout:g} s: raise drain.timeout if they matter"
-        )
+        stands = partial(standing.beside_old, engine, container, seen.live.id, spec)
+        retirement.let_go(host, attempt, undo, old, seen.live, stands, clean_up)
+    with attempt.advisory():
+        if trouble := gate.trouble_of(engine.inspect(container)):
+            attempt.debris.append(f"users are sent to {new}, and {trouble[0]}: bluegreen rollback")
 
 
 def _tell_inspected(
@@ -223,7 +153,7 @@ def _tell_inspected(
         note.text = (
             f"{len(found.manifest.files)} files, digest {found.digest[:12]}"
             f" (live: {live.manifest_digest[:12] if live else 'none'}),"
-            f" index {show_age(time.time() - found.index.modified)} old"
+            f" index {show_past(time.time() - found.index.modified, 'old')}"
         ) + (f"; {found.note}" if found.note else "")
         note.detail = {
             "files": len(found.manifest.files),

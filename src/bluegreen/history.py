@@ -53,6 +53,8 @@ def logs(host: Host, wanted: str, tail: int) -> Result:
 
 def _told(row: LedgerRow, has_image: bool) -> dict[str, Any]:
     seconds = (row.finished - row.started).total_seconds() if row.finished else None
+    if seconds is not None and seconds < 0:
+        seconds = None  # the clock was set back meanwhile
     return {
         "id": row.release.id,
         "slot": row.release.slot,

@@ -10,7 +10,7 @@ from bluegreen import edge, flock
 from bluegreen.engine import connect
 from bluegreen.ledger import Ledger
 from bluegreen.model import LiveRelease
-from bluegreen.plan import Observation
+from bluegreen.plan import Observation, release_id_of
 from bluegreen.ports import Edge, Engine, Say
 from bluegreen.settings import Settings
 from bluegreen.state import State
@@ -45,9 +45,14 @@ def look(host: Host) -> Observation:
 
 
 def live_release(host: Host) -> LiveRelease | None:
-    """What is live, as the last word of any result."""
-    seen = observe(host.engine, host.edge, host.ledger, host.site, host.running.name)
-    return seen.live_release
+    """What is live, as the last word of any result: it must be known without an engine too."""
+    upstream = host.edge.live()
+    if upstream is None:
+        return None
+    row = host.ledger.get(release_id_of(host.site, upstream))
+    if row is not None:
+        return LiveRelease(id=row.release.id, slot=row.release.slot)
+    return observe(host.engine, host.edge, host.ledger, host.site, host.running.name).live_release
 
 
 @contextmanager

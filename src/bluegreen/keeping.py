@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from bluegreen.assets import Stay, Store, Usage, to_keep
+from bluegreen.assets import Contents, Stay, Store, Usage, to_keep
 from bluegreen.attempt import Attempt
 from bluegreen.host import Host
-from bluegreen.model import Exchange, Release, Upstream
+from bluegreen.model import Exchange, LedgerRow, Release, Upstream
 from bluegreen.plan import Observation, rollback_target
 from bluegreen.shown import show_size
 from bluegreen.spec import Spec
@@ -121,7 +121,7 @@ def kept(host: Host, seen: Observation) -> frozenset[str]:
         needed.add(seen.live_row.replaced)
     stays = [
         Stay(contents.id, {path: file.size for path, file in contents.files.items()})
-        for contents in store_of(host).releases()
+        for contents in _newest_first(store_of(host).releases(), history)
         if contents.id not in never
     ]
     return to_keep(
@@ -132,3 +132,11 @@ def kept(host: Host, seen: Observation) -> frozenset[str]:
         max_size=settings.max_size,
         now=datetime.now(UTC),
     )
+
+
+def _newest_first(stored: Sequence[Contents], history: Sequence[LedgerRow]) -> tuple[Contents, ...]:
+    """By the ledger, for a clock may have been set back between two releases; those that it
+    does not know are older than it, and have the order of their ids."""
+    place = {row.release.id: number for number, row in enumerate(history)}
+    by_id = sorted(stored, key=lambda contents: contents.id, reverse=True)
+    return tuple(sorted(by_id, key=lambda contents: place.get(contents.id, len(place))))

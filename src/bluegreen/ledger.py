@@ -18,7 +18,7 @@ from typing import Any
 
 from bluegreen import durable
 from bluegreen.errors import ConfigError, NotFit
-from bluegreen.model import LedgerRow, Release, Slot, StepRecord
+from bluegreen.model import LedgerRow, Outcome, Release, Slot, StepRecord
 
 SCHEMA = 2
 
@@ -137,12 +137,15 @@ class Ledger:
         error: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
+        """A release that was taken back is no way back, however long users had it."""
+        never = {"was_live": 0} if outcome == Outcome.TAKEN_BACK else {}
         self._update(
             release_id,
             outcome=outcome,
             finished=_now(),
             error=json.dumps(error or {}, default=str),
             evidence=json.dumps(evidence or {}, default=str),
+            **never,
         )
 
     def trim(self, site: str, newest: int, kept: Iterable[str]) -> None:
@@ -259,9 +262,10 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            what, hint = durable.disk_trouble(self._path.parent)
             raise NotFit(
-                f"the ledger {self._path} cannot be used: {error}",
-                hint=f"check the space and the rights of {self._path.parent}",
+                f"the ledger {self._path} cannot be used: {what or error}",
+                hint=hint or f"check the space and the rights of {self._path.parent}",
             ) from error
 
 

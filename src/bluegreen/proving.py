@@ -19,7 +19,7 @@ from bluegreen.host import Host
 from bluegreen.model import Exchange, FileFact, LedgerRow, Release, Upstream
 from bluegreen.plan import Observation
 from bluegreen.spec import Spec
-from bluegreen.steps import evidence, origin
+from bluegreen.steps import evidence, origin, standing
 from bluegreen.steps.gate import PROBE_TIMEOUT
 from bluegreen.steps.inspect import Inspected, index_url
 
@@ -212,7 +212,9 @@ class Proving:
 
     def edge(self, container: str) -> None:
         """The third link, after the bytes were compared through the edge. Raises TakenBack."""
-        found = examine.examine(self._public(), self._subject, _PATIENCE)
+        host, upstream = self._host, Upstream(self._release.container, self._spec.container.port)
+        ask = standing.as_users(host.engine, host.edge, container, upstream, self._spec)
+        found = examine.examine(ask, self._subject, _PATIENCE)
         wrong = found.wrong or self._unlike_candidate(found)
         if wrong:
             raise TakenBack(

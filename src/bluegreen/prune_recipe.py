@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bluegreen import keeping, recover
 from bluegreen.attempt import Attempt
-from bluegreen.golive import prunable_now, trim_ledger
+from bluegreen.cleaning import prunable_now, trim_ledger
 from bluegreen.host import Host, live_release, look
 from bluegreen.model import Outcome, Result
 from bluegreen.plan import Observation

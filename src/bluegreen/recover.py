@@ -145,6 +145,24 @@ def _live(
             done=f"returned traffic to {name}: {found.because}",
             act=partial(_return_traffic, host, seen, to),
         )
+    elif seen.live is not None and lost_restart(seen):
+        name = seen.live.name
+        yield Remedy(
+            todo=f"let {name} outlive a reboot again",
+            done=f"let {name} outlive a reboot again: it was live, then about to go, then live",
+            act=partial(promote.promote, host.engine, seen.live.id, _restart_of(seen.live_row)),
+        )
+
+
+def lost_restart(seen: Observation) -> bool:
+    """Live was about to go, came back, and lacks its restart policy since."""
+    lacks_it = seen.live is not None and seen.live.restart_policy == "no"
+    return lacks_it and _restart_of(seen.live_row) != "no"
+
+
+def _restart_of(row: LedgerRow | None) -> str:
+    """As the release was given it; one that the ledger does not know keeps what it has."""
+    return _container_of(row).restart if row else "no"
 
 
 def _finish(host: Host, row: LedgerRow, live: ContainerFacts, replaced: str) -> None:
@@ -267,7 +285,7 @@ def _close(host: Host, row: LedgerRow, outcome: Outcome, error: str, seen: Obser
     facts = {"code": 130, "message": error, "hint": ""} if error else {}
     is_live = seen.upstream is not None and seen.upstream.container == row.release.container
     if outcome is Outcome.TAKEN_BACK or not (is_live or row.was_live):
-        if row.kind == "release" and not row.was_live:
+        if row.kind == "release":
             _remove_image(host, row.release.image)
         keeping.store_of(host).forget(row.release.id)
     host.ledger.finish(row.release.id, outcome, error=facts)

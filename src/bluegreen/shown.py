@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Seconds by which two clocks, or a clock and a file system, may differ without a word.
+SKEW = 5.0
+
 _SIZES = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -13,10 +16,15 @@ def show_size(count: int) -> str:
     return f"{count} B"
 
 
+def show_past(seconds: float, word: str) -> str:
+    """Of a time that lies so far back: "2 s old", "2 s ago". One that lies ahead was made by
+    another clock, or by this one before it was set back: its age nobody knows."""
+    if seconds < -SKEW:
+        return f"{show_age(-seconds)} ahead of this host's clock"
+    return f"{show_age(max(0.0, seconds))} {word}"
+
+
 def show_age(seconds: float) -> str:
-    """Also of a time in the future: another clock made it."""
-    if seconds < 0:
-        return f"minus {show_age(-seconds)}"
     for length, unit in _AGES:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"

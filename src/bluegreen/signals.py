@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class _Hold:
     depth = 0
     pending = False
+
+
+def leave_at_once() -> None:
+    """While nothing has begun there is nothing to undo. (Left alone, a SIGTERM would end the
+    process without an exit code, and Ctrl-C with that of a defect.)"""
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: os._exit(Interrupted.exit_code))
 
 
 def install() -> None:

@@ -212,6 +212,9 @@ class State:
             raise NotFit(f"the state folder {self.root} is missing", hint="bluegreen edge up")
         for folder in (self.root, self.sites, self.root / "locks"):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                what, hint = durable.disk_trouble(folder)
+                if what:
+                    raise NotFit(what, hint=hint)
                 owner = folder.stat()
                 raise NotFit(
                     f"{folder} cannot be written by uid {os.geteuid()}"

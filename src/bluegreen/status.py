@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bluegreen import flock, keeping
+from bluegreen import flock, keeping, recover
 from bluegreen.errors import BluegreenError
 from bluegreen.host import Host, look
 from bluegreen.model import ContainerFacts, Outcome, Result
 from bluegreen.plan import Observation
-from bluegreen.shown import show_age
+from bluegreen.shown import SKEW, show_age
 
 
 def status(host: Host, *, with_proof: bool = False) -> Result:
@@ -47,6 +47,8 @@ def amiss(host: Host, seen: Observation) -> tuple[str, ...]:
     if seen.load and seen.upstream is not None:
         found.append(f"the edge does not have this configuration yet ({seen.load}): release again")
     if not acting:
+        if seen.live is not None and recover.lost_restart(seen):
+            found.append(f"{seen.live.name} would not outlive a reboot: bluegreen recover")
         found += [
             f"{container.name} is {container.status} and not live, left by a dead run:"
             " bluegreen recover"
@@ -125,5 +127,7 @@ def _container(facts: ContainerFacts) -> dict[str, Any]:
 
 
 def _up(started_at: str) -> str:
+    """ "" where the clock was set back since: how long it runs is then not to be known."""
     moment = datetime.fromisoformat(started_at[:19]).replace(tzinfo=UTC)
-    return show_age((datetime.now(UTC) - moment).total_seconds())
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    return show_age(max(0.0, seconds)) if seconds > -SKEW else ""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bluegreen.model import Result
-from bluegreen.shown import show_age, show_size
+from bluegreen.shown import show_past, show_size
 
 
 def status(result: Result) -> None:
@@ -76,8 +76,8 @@ def _since(moment: str | None) -> str:
     if not moment:
         return "unknown"
     since = datetime.fromisoformat(moment)
-    age = show_age((datetime.now(UTC) - since).total_seconds())
-    return f"{since:%Y-%m-%d %H:%M:%S} UTC, {age} ago"
+    ago = show_past((datetime.now(UTC) - since).total_seconds(), "ago")
+    return f"{since:%Y-%m-%d %H:%M:%S} UTC, {ago}"
 
 
 def edge(result: Result) -> None:

@@ -29,14 +29,20 @@ class Undo:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._stack: list[_Compensation] = []
+        self._committed: list[_Compensation] = []
         self.debris: list[str] = []
 
     def later(self, what: str, act: Callable[[], None], *, by_hand: str) -> None:
         self._stack.append(_Compensation(what, act, by_hand))
 
     def commit(self) -> None:
-        """The point of no return: from here work only goes forward."""
-        self._stack.clear()
+        """The point of no return: from here work only goes forward, unless `revive` is called."""
+        self._committed, self._stack = self._stack, []
+
+    def revive(self) -> None:
+        """What was committed is undone after all, before what was registered since."""
+        self._stack += self._committed
+        self._committed = []
 
     def unwind(self) -> None:
         """Run it now, where a block ends well and leaves nothing behind."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bluegreen import log, report, signals, state
+from bluegreen import durable, log, report, signals, state
 from bluegreen.errors import BluegreenError, Interrupted
 from bluegreen.model import ErrorFacts, Outcome, Result
 from bluegreen.ports import Say
@@ -114,6 +114,8 @@ def _log_to_file(settings: Settings) -> None:
                 rotation="5 MB",
                 retention=3,
                 diagnose=False,
+                # On a full disk each line would be a traceback of loguru's own on stderr.
+                filter=lambda _: not durable.disk_trouble(there.log.parent)[0],
             )
             if there.log.stat().st_uid == os.geteuid():
                 there.log.chmod(there.file_mode)

@@ -70,6 +70,36 @@ def test_a_release_whose_container_died_with_its_process_is_taken_back(world: Wo
     assert _newest(world).outcome == Outcome.TAKEN_BACK
 
 
+def test_live_that_lacks_its_restart_policy_gets_it_back(world: World) -> None:
+    """It was about to go when the new one fell, and the engine went away before the undo."""
+    world.release("v1")
+    live = world.live
+    world.engine.set_restart(live, "no")
+    assert world.amiss() == (f"{live} would not outlive a reboot: bluegreen recover",)
+    assert _ok(world.recover()).outcome == Outcome.RECOVERED
+    world.reboot()
+    assert world.served == "v1"
+    assert world.amiss() == ()
+
+
+def test_a_release_that_falls_beside_the_old_one_is_taken_back_whole(world: World) -> None:
+    """As if it had never been live: not even the way back knows it."""
+    world.release("v1")
+    old = world.live
+    world.engine.newest_falls = True
+    result = _ok(world.release("v2"), 5)
+    world.engine.newest_falls = False
+    assert (result.outcome, result.replaced, result.debris) == (Outcome.TAKEN_BACK, None, ())
+    assert result.error is not None
+    assert "exited with code 137" in result.error.message
+    assert (world.live, world.served, len(world.tags())) == (old, "v1", 1)
+    assert world.amiss() == ()
+    row = _newest(world)
+    assert (row.outcome, row.was_live) == (Outcome.TAKEN_BACK, False)
+    world.reboot()
+    assert world.served == "v1"
+
+
 def test_a_first_release_that_is_not_fit_leaves_no_release(world: World) -> None:
     world.dies_after(_SWITCH, world.release, "v1")
     world.engine.kill(world.live)

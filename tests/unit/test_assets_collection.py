@@ -28,9 +28,10 @@ def _kept(
     keep_days: int = 0,
     max_size: int = 1 << 30,
 ) -> list[int]:
+    """`stays` in the order in which they went live."""
     return _days(
         to_keep(
-            stays,
+            stays[::-1],
             frozenset(_stay(day).id for day in needed),
             keep_releases=keep_releases,
             keep_days=keep_days,
@@ -59,6 +60,19 @@ _ALL = [_stay(day) for day in (1, 10, 20, 28, 30)]
 def test_the_union_of_releases_and_days(releases: int, days: int, expected: list[int]) -> None:
     """A release's days begin when it is no longer live: until then tabs were opened."""
     assert _kept(*_ALL, keep_releases=releases, keep_days=days) == expected
+
+
+def test_what_came_later_is_newer_though_the_clock_was_set_back_between() -> None:
+    stays = [_stay(day) for day in (10, 11, 2, 3, 4)]
+    assert _kept(*stays, keep_releases=3) == [2, 3, 4]
+    assert _kept(*stays, keep_releases=4) == [2, 3, 4, 11]
+
+
+def test_a_release_that_the_clock_puts_ahead_is_as_old_as_what_came_after_it() -> None:
+    """A clock that was a year ahead, and was set right: nothing stays for a year by that."""
+    ahead = Stay("20270330-000000-aaaa", {"/a/ahead.js": 10})
+    stays = [_stay(1), ahead, _stay(2), _stay(29), _stay(30)]
+    assert _kept(*stays, keep_days=7) == [2, 29, 30]
 
 
 def test_live_and_the_one_before_stay_however_old_they_are() -> None:

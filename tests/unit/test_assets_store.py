@@ -176,3 +176,20 @@ def test_a_file_at_two_paths_takes_its_space_once(store: Store) -> None:
     assert store.class_for(recorded(_PLAIN)) == 0
     assert store.put(staged, "/a.js", 0) and store.put(staged, "/b.js", 0)
     assert store.usage() == Usage(files=2, size=3, releases=0)
+
+
+def test_usage_is_told_beside_a_command_that_collects(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status` takes no lock: a file may be gone between its name and the look at it."""
+    _put(store, "/a/1.js", b"one")
+    _put(store, "/a/2.js", b"two")
+    store.record(Contents(id=_ONE, files=_files("/a/1.js")))
+    store.record(Contents(id=_TWO, files=_files("/a/2.js")))
+    seen = list(store._served())
+    monkeypatch.setattr(store.__class__, "_served", lambda _: iter(seen))
+    documents = sorted((store.folder / "releases").iterdir())
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(documents))
+    store.take_out("/a/1.js")
+    store.forget(_ONE)
+    assert store.usage() == Usage(files=1, size=3, releases=1)

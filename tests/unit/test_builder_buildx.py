@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.builder import BuildRequest, oci_labels
-from bluegreen.builder.buildx import Buildx, arguments, environment
+from bluegreen.builder.buildx import Buildx, _hint, arguments, environment
 from bluegreen.errors import BuildFailed
 from bluegreen.model import EngineFacts
 from bluegreen.settings.values import BuildSecret
@@ -127,3 +127,16 @@ def test_labels_hold_the_commits_time_and_nothing_that_is_unknown() -> None:
         "org.opencontainers.image.title": "web",
         "dev.bluegreen.image.site": "web",
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("failed to receive status: rpc error: code = Unavailable desc = EOF", "docker version"),
+        ("Cannot connect to the Docker daemon at unix:///x. Is it running?", "docker version"),
+        ("write /x: no space left on device", "free space"),
+        ("vite: cannot resolve ./App", "correct the Dockerfile"),
+    ],
+)
+def test_the_hint_fits_what_failed(said: str, hint: str) -> None:
+    assert hint in _hint(said)

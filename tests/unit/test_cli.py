@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,21 @@ def test_errors_are_a_document_too(tmp_path: Path) -> None:
     assert document["schema"] == 1
     assert document["error"]["code"] == done.returncode == 2
     assert "nowhere.toml" in document["error"]["message"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_signal_while_it_is_still_loading_is_an_interruption_too(number: signal.Signals) -> None:
+    """Not a defect (exit code 1), and not a death without an exit code."""
+    early = f"""
+import os, sys
+from bluegreen import cli
+class Signal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "bluegreen.wiring":
+            os.kill(os.getpid(), {int(number)})
+sys.meta_path.insert(0, Signal())
+sys.argv = ["bluegreen", "status"]
+cli.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", early], capture_output=True, check=False)
+    assert ended.returncode == 130, ended

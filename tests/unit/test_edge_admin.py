@@ -165,6 +165,16 @@ def test_an_edge_that_is_away_is_said_with_the_socket_and_the_reason(tmp_path: P
     """In the words of the operating system."""
     missing = tmp_path / "admin.sock"
     with pytest.raises(EdgeUnreachable, match="No such file or directory") as caught:
-        Admin(missing, attempts=2).config()
+        Admin(missing, patience=0.1).config()
     assert str(missing) in caught.value.message
     assert caught.value.exit_code == 7
+
+
+def test_an_edge_that_comes_back_in_time_is_waited_for() -> None:
+    """The engine starts a container again that died by itself: reads outlast that."""
+    with caddy(lambda *_: _ok(_CONFIG)) as server:
+        hidden = server.socket.rename(server.socket.with_suffix(".later"))
+        appears = threading.Timer(0.5, hidden.rename, (server.socket,))
+        appears.start()
+        assert Admin(server.socket, patience=30).config() == _CONFIG
+        appears.join()

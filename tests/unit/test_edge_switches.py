@@ -9,7 +9,7 @@ import pytest
 
 from bluegreen.edge import Registry
 from bluegreen.edge.switches import PointerSwitch
-from bluegreen.errors import EdgeError
+from bluegreen.errors import EdgeError, EdgeUnreachable
 from bluegreen.model import IDLE, Upstream
 from bluegreen.state import State
 
@@ -100,3 +100,14 @@ def test_nonsense_in_the_pointer_is_not_taken_for_no_release(pointer: Path, text
             _switch(pointer).live()
     else:
         assert _switch(pointer).live() is None
+
+
+def test_an_edge_that_is_gone_is_told_with_what_it_will_read_when_it_is_back(pointer: Path) -> None:
+    def gone() -> str:
+        raise EdgeUnreachable("the edge does not answer", hint="bluegreen edge status")
+
+    switch = PointerSwitch(Registry(State(pointer.parents[2])), "web", gone)
+    with pytest.raises(EdgeUnreachable, match=f"names {_ONE}, and nobody saw it") as caught:
+        switch.switch(_ONE)
+    assert caught.value.hint == "bluegreen edge status"
+    assert switch.live() == _ONE

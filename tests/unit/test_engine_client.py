@@ -205,6 +205,44 @@ def test_a_read_ends_after_four_tries(engine: DockerEngine, script: Script) -> N
     assert script.count("GET", BY_NAME) == 4
 
 
+@pytest.mark.parametrize(
+    ("path", "act"),
+    [
+        ("/images/create", lambda engine: engine.pull("i:1", lambda _: None)),
+        ("/images/create", lambda engine: engine.import_image([b""], "i:1", ())),
+    ],
+    ids=["a pull", "an import"],
+)
+def test_what_moves_an_image_does_not_wait_for_ever(
+    script: Script, path: str, act: Callable[[DockerEngine], None]
+) -> None:
+    """The vendor's client does; an engine that hangs would hold a release, signals and all."""
+    script.on("POST", path, HANG)
+    engine = connect(timeout=0.05, environ=script.environ)
+    with pytest.raises(EngineUnreachable, match="it took too long"):
+        act(engine)
+    engine.close()
+
+
+def test_an_archive_without_its_header_is_a_broken_answer(
+    engine: DockerEngine, script: Script
+) -> None:
+    """Cut off in its head it has no body: an empty image, if one believed it."""
+    script.on("GET", BY_ID, (200, container()))
+    script.on("GET", f"/containers/{'a' * 64}/archive", (200, ""))
+    with pytest.raises(EngineUnreachable):
+        engine.archive("a" * 64, "/srv/www")
+
+
+def test_a_full_disk_has_a_status_of_its_own(engine: DockerEngine, script: Script) -> None:
+    full = {"message": "write /var/lib/docker/x: no space left on device"}
+    script.on("POST", "/containers/create", (500, full))
+    with pytest.raises(EngineError, match="no space left") as raised:
+        engine.create(PLAN)
+    assert raised.value.status == EngineError.FULL
+    assert raised.value.hint.startswith("free space")
+
+
 def test_a_refusal_is_not_tried_again(engine: DockerEngine, script: Script) -> None:
     script.on("GET", BY_NAME, (500, {"message": "broken\n  inside"}))
 

@@ -66,6 +66,7 @@ FLOORS: Mapping[str, int] = {
     "steps": 3,
     # 4: recipes
     "attempt": 4,
+    "cleaning": 4,
     "edge_recipes": 4,
     "golive": 4,
     "history": 4,
@@ -75,6 +76,7 @@ FLOORS: Mapping[str, int] = {
     "prune_recipe": 4,
     "recover": 4,
     "release": 4,
+    "retirement": 4,
     "rollback": 4,
     "status": 4,
     "unchanged": 4,

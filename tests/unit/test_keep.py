@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote
@@ -90,6 +90,17 @@ def test_assets_are_kept_once_and_nothing_else(store: Store) -> None:
     assert (again.new, again.known, again.size) == (0, 2, 0)
     assert [set(one.files) for one in store.releases()] == [{"/assets/a.js", "/assets/b.js"}] * 2
     assert told(kept) == told(again) == []
+
+
+@pytest.mark.parametrize("image", [None, {"other.js": b"two"}], ids=["whole", "lacks a file"])
+def test_no_temporary_file_outlives_the_step(
+    store: Store, image: Mapping[str, bytes] | None
+) -> None:
+    """Also where the release ends here, or before it is pruned."""
+    with suppress(Rejected):
+        run(store, {"assets/a.js": b"one"}, image=image)
+    assert (store.folder / "releases").is_dir()
+    assert not (store.folder / "tmp").exists()
 
 
 def test_the_same_bytes_at_two_paths_are_both_kept(store: Store) -> None:

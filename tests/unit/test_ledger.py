@@ -48,6 +48,15 @@ def test_a_release_is_read_back_with_its_steps_in_order(ledger: Ledger) -> None:
     assert row.finished is not None
 
 
+def test_a_release_that_was_taken_back_is_no_way_back(ledger: Ledger) -> None:
+    """Users may have had it for a while: that does not make it fit to go back to."""
+    for number, outcome in ((1, "released"), (2, "taken_back")):
+        begin(ledger, release(number))
+        ledger.went_live(release(number).id, "")
+        ledger.finish(release(number).id, outcome)
+    assert [row.was_live for row in ledger.history("web")] == [False, True]
+
+
 def test_history_is_newest_first_by_order_of_writing_whatever_the_clock_says(
     ledger: Ledger,
 ) -> None:

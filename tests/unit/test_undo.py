@@ -30,6 +30,19 @@ def test_after_commit_nothing_is_undone() -> None:
     assert done == []
 
 
+def test_what_was_committed_can_be_revived_and_is_undone_before_what_came_since() -> None:
+    """Users first: they are sent back before the rest is put in order."""
+    done: list[str] = []
+    with pytest.raises(Rejected), Undo(lambda _: None) as undo:
+        undo.later("first", lambda: done.append("first"), by_hand="-")
+        undo.later("second", lambda: done.append("second"), by_hand="-")
+        undo.commit()
+        undo.later("since", lambda: done.append("since"), by_hand="-")
+        undo.revive()
+        raise Rejected("it fell")
+    assert done == ["second", "first", "since"]
+
+
 def test_success_undoes_nothing() -> None:
     done: list[str] = []
     with Undo(lambda _: None) as undo:

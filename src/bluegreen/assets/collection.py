@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 class Stay:
     """A release whose files are in the store."""
 
-    id: str  # begins with its time, so that ids sort by age
+    id: str  # begins with the time of its making
     files: Mapping[str, int]  # path → size in bytes
 
     @property
@@ -34,17 +34,19 @@ def to_keep(
     `keep_days`; of these the newest that fit into `max_size` bytes. `needed`, live and the one
     before it, stay whatever that takes. Releases with the same files count once: going to and
     fro must not push out the others.
+
+    `stays` come newest first, whatever their ids say: a clock may have been set back between.
     """
-    newest_first = sorted(stays, key=lambda stay: stay.id, reverse=True)
     wanted: list[Stay] = []
     seen: set[frozenset[str]] = set()
     left_live = now  # until when the release at hand was live: the next one's beginning
-    for stay in newest_first:
+    for stay in stays:
         seen.add(frozenset(stay.files))
         young = now - left_live <= timedelta(days=keep_days)
         if len(seen) <= keep_releases or young or stay.id in needed:
             wanted.append(stay)
-        left_live = stay.moment
+        # No release left live after one that came later began, whatever the clock was then.
+        left_live = min(left_live, stay.moment)
     return _that_fit(wanted, needed, max_size)
 
 

@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -71,11 +71,11 @@ class Store:
     # --- reading ------------------------------------------------------------
 
     def releases(self) -> tuple[Contents, ...]:
-        """The oldest first. NotFit for a document that cannot be read."""
+        """In the order of their ids. NotFit for a document that cannot be read."""
         found = []
         for path in sorted((self.folder / "releases").glob("*.json")):
             if RELEASE_ID.match(path.stem):
-                with self._faults(path):
+                with self._faults(path), suppress(FileNotFoundError):  # collected meanwhile
                     found.append(_contents(path.stem, json.loads(path.read_bytes())))
         return tuple(found)
 
@@ -97,11 +97,13 @@ class Store:
         return self._classes
 
     def usage(self) -> Usage:
-        sizes = {}
+        """Also beside a command that collects: this takes no lock."""
+        sizes, files = {}, 0
         for path in self._served():
-            facts = path.stat()
-            sizes[facts.st_ino] = facts.st_size  # a file at several paths takes its space once
-        files = sum(1 for _ in self._served())
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                sizes[facts.st_ino] = facts.st_size  # a file at several paths takes its space once
+                files += 1
         return Usage(files=files, size=sum(sizes.values()), releases=len(self.releases()))
 
     # --- writing ------------------------------------------------------------
@@ -109,10 +111,14 @@ class Store:
     def prepare(self) -> None:
         """Make the folders, and remove what a dead run left half done."""
         with self._faults(self.folder):
-            shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+            self.clear()
             durable.make_folder(self.folder, self.folder_mode)
             for name in ("releases", "tmp"):
                 durable.make_folder(self.folder / name, self.folder_mode)
+
+    def clear(self) -> None:
+        """Remove the temporary files."""
+        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
 
     def class_for(self, headers: Recorded) -> int | None:
         """The number of the class with these headers, made now where there is room for it."""
@@ -178,11 +184,11 @@ class Store:
         """To the class of the headers that live sends now; found in one of the two meanwhile."""
         old = self.where(path)
         if old is not None and old != number and self.put(self._file(old, path), path, number):
-            self._file(old, path).unlink(missing_ok=True)
+            durable.remove(self._file(old, path))
 
     def take_out(self, path: str) -> None:
         while (number := self.where(path)) is not None:
-            self._file(number, path).unlink(missing_ok=True)
+            durable.remove(self._file(number, path))
 
     def record(self, contents: Contents) -> None:
         document = {
@@ -197,7 +203,7 @@ class Store:
 
     def forget(self, release: str) -> None:
         """Its files go with the next collection."""
-        self._document(release).unlink(missing_ok=True)
+        durable.remove(self._document(release))
 
     def unneeded(self, kept: AbstractSet[str]) -> Usage:
         """What none of the releases `kept` needs."""
@@ -210,7 +216,7 @@ class Store:
         """Remove every file that none of the releases `kept` needs; what was removed."""
         removed = self.unneeded(kept)
         with self._faults(self.folder):
-            shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+            self.clear()
             for path in list(self._unneeded(kept)):
                 path.unlink()
             for number in range(CLASSES):

@@ -44,6 +44,11 @@ _HINTS = (
         "the engine cannot reach the base image's registry: check its network and its proxy",
     ),
     (r"no space left on device", "free space: bluegreen prune, docker system df"),
+    (
+        r"code = unavailable|cannot connect to the docker daemon|error during connect",
+        "the engine went away in the middle of the build: docker version, then run the same"
+        " command again",
+    ),
 )
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 

@@ -12,22 +12,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bluegreen.errors import EdgeError, EdgeUnreachable
 from bluegreen.knock import knock
 
 _T = TypeVar("_T")
+#: Seconds in which the engine has an edge that died running again (its restart policy).
+COMES_BACK = 5.0
 _HEADERS = {"Connection": "close"}
 
 
 class Admin:
     """One edge's admin API. Raises EdgeError and EdgeUnreachable only."""
 
-    def __init__(self, socket: Path, *, attempts: int = 4, timeout: float = 10.0) -> None:
-        """`attempts`: of a read; `timeout`: seconds that one call may be silent."""
+    def __init__(
+        self, socket: Path, *, patience: float = COMES_BACK, timeout: float = 10.0
+    ) -> None:
+        """`patience`: seconds in which a read is asked again; 0 = once. `timeout`: seconds that
+        one call may be silent."""
         self._socket = socket
-        self._attempts = attempts
+        self._patience = patience
         self._timeout = timeout
 
     def config(self) -> dict[str, Any]:
@@ -106,8 +111,8 @@ class Admin:
     def _retried(self, call: Callable[[], _T]) -> _T:
         retrying = Retrying(
             retry=retry_if_exception_type(httpx.TransportError),
-            stop=stop_after_attempt(self._attempts),
-            wait=wait_random_exponential(multiplier=0.05, max=1.0),
+            stop=stop_after_delay(self._patience),
+            wait=wait_random_exponential(multiplier=0.05, max=0.5),
             reraise=True,
         )
         try:

@@ -37,7 +37,7 @@ def wait_until_ready(
 
     Raises EdgeError with the container's last log lines.
     """
-    admin = Admin(state.admin_socket, attempts=1, timeout=2.0)
+    admin = Admin(state.admin_socket, patience=0, timeout=2.0)
     for _ in poll.ticks(READY_TIMEOUT, _INTERVAL):
         _refuse_dead(engine, name)
         with suppress(EdgeError):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from bluegreen import durable, probe
-from bluegreen.edge.admin import Admin
+from bluegreen import durable, poll, probe
+from bluegreen.edge.admin import COMES_BACK, Admin
 from bluegreen.edge.config import LOCALHOST
 from bluegreen.edge.registry import Stored
 from bluegreen.edge.switches import Switch
-from bluegreen.errors import EdgeError
+from bluegreen.errors import EdgeError, EdgeUnreachable
+from bluegreen.knock import knock
 from bluegreen.model import MAX_BODY, Exchange, Upstream
 from bluegreen.settings import Listen
 from bluegreen.state import NONCE, State
@@ -24,6 +25,7 @@ _DIAL = "Bluegreen-Dial"
 _PROTO = "Bluegreen-Proto"
 _ERROR = "Bluegreen-Error"
 _READ_TIMEOUT = 5.0  # seconds
+_INTERVAL = 0.1  # seconds
 _MOUNT_ANEW = "bluegreen edge up --recreate"
 
 
@@ -44,6 +46,22 @@ class Listeners:
             edge_error_header=_ERROR,
         )
 
+    def through_preview(self, ask: Callable[[], Exchange]) -> Exchange:
+        """What a container answers through it. Raises EdgeUnreachable where it is the edge that
+        is gone: that says nothing of the container."""
+        for _ in poll.ticks(COMES_BACK, _INTERVAL):
+            answer = ask()
+            if answer.status or self._takes_connections():
+                return answer
+        raise _unreachable(answer)
+
+    def _takes_connections(self) -> bool:
+        try:
+            knock(self._state.preview_socket, _READ_TIMEOUT)
+        except OSError:
+            return False
+        return True
+
     def public(self, host: str) -> probe.Client:
         """Its connections are for `host`: over TLS the name is said once a connection."""
         return probe.Client(
@@ -60,13 +78,19 @@ class Listeners:
         return url_of(public_entry(self._stored))
 
     def read_shared(self, path: str, *, store: bool = False) -> str:
-        """A file below sites/ or store/ as the edge sees it. EdgeError where it sees none."""
-        answer = self.preview.ask(
-            f"/{path}",
-            host=LOCALHOST,
-            timeout=_READ_TIMEOUT,
-            headers={_ASK: "store" if store else "pointers"},
-        )
+        """A file below sites/ or store/ as the edge sees it. EdgeError where it sees none,
+        EdgeUnreachable where it does not answer."""
+        for _ in poll.ticks(COMES_BACK, _INTERVAL):
+            answer = self.preview.ask(
+                f"/{path}",
+                host=LOCALHOST,
+                timeout=_READ_TIMEOUT,
+                headers={_ASK: "store" if store else "pointers"},
+            )
+            if answer.status:
+                break
+        else:
+            raise _unreachable(answer)
         if answer.status != 200:
             raise EdgeError(
                 f"the edge does not see {self._shared(store) / path}:"
@@ -105,6 +129,13 @@ class Listeners:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _unreachable(answer: Exchange) -> EdgeUnreachable:
+    return EdgeUnreachable(
+        f"the edge does not answer: {answer.error}",
+        hint="bluegreen edge status; if it does not run: bluegreen edge up",
+    )
 
 
 def public_entry(stored: Stored) -> Listen:
@@ -163,13 +194,15 @@ class SiteEdge:
         max_body: int = MAX_BODY,
     ) -> Exchange:
         told = {_DIAL: str(upstream), _PROTO: "https" if self._listeners.secure else "http"}
-        return self._listeners.preview.ask(
-            path,
-            host=self._host,
-            timeout=timeout,
-            headers={**(headers or {}), **told},
-            keep_body=keep_body,
-            max_body=max_body,
+        return self._listeners.through_preview(
+            lambda: self._listeners.preview.ask(
+                path,
+                host=self._host,
+                timeout=timeout,
+                headers={**(headers or {}), **told},
+                keep_body=keep_body,
+                max_body=max_body,
+            )
         )
 
     def public(

@@ -13,7 +13,7 @@ from bluegreen import durable
 from bluegreen.edge import config
 from bluegreen.edge.admin import Admin
 from bluegreen.edge.registry import Registry, as_running, route_text
-from bluegreen.errors import EdgeError
+from bluegreen.errors import EdgeError, EdgeUnreachable
 from bluegreen.model import IDLE, Upstream
 
 _PATCH_ATTEMPTS = 5
@@ -50,7 +50,13 @@ class PointerSwitch:
         dial = _dial(to)
         if self._registry.pointer(self._site) != dial:
             self._staged.put(self._path, dial.encode(), 0o644)
-        seen = self._read_back()
+        try:
+            seen = self._read_back()
+        except EdgeUnreachable as error:
+            # It reads the pointer when it is back.
+            raise EdgeUnreachable(
+                f"{self._path} names {dial}, and nobody saw it: {error.message}", hint=error.hint
+            ) from error
         if seen != dial:
             raise EdgeError(
                 f"{self._path} names {dial}, and the edge reads {seen or 'nothing'} there",

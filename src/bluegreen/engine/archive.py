@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from docker.errors import create_api_error_from_http_exception
+from requests.exceptions import ConnectionError as BrokenConnection
 from requests.exceptions import HTTPError
 
 _MOST_LINKS = 40  # as many as Linux follows (path_resolution(7))
+_STAT = "X-Docker-Container-Path-Stat"
 
 
 def opened(api: Any, identity: str, path: str, timeout: float) -> Any:
@@ -24,7 +26,7 @@ def opened(api: Any, identity: str, path: str, timeout: float) -> Any:
     """
     for _ in range(_MOST_LINKS):
         response = _get(api, identity, path, timeout)
-        target = _link_target(response.headers.get("X-Docker-Container-Path-Stat", ""))
+        target = _link_target(response.headers[_STAT])
         if not target or target == path:
             break
         response.close()
@@ -45,6 +47,10 @@ def _get(api: Any, identity: str, path: str, timeout: float) -> Any:
         response.raise_for_status()
     except HTTPError as error:
         raise create_api_error_from_http_exception(error) from error
+    if _STAT not in response.headers:
+        # It broke off in its head: what seems to be an empty body is none.
+        response.close()
+        raise BrokenConnection("the answer broke off")
     return response
 
 

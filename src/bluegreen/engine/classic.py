@@ -14,6 +14,7 @@ from typing import Any
 
 from bluegreen.engine.connection import Connection
 from bluegreen.engine.context import packed
+from bluegreen.engine.translate import hint_for
 from bluegreen.errors import BuildFailed, EngineError, EngineUnreachable
 from bluegreen.ports import Line
 
@@ -64,7 +65,9 @@ class Classic(Connection):
             raise
         except EngineError as error:
             reason = error.message.removeprefix("the engine could not build: ")
-            raise BuildFailed(f"the build failed: {reason}", evidence={"log": log.last}) from None
+            raise BuildFailed(
+                f"the build failed: {reason}", hint=error.hint, evidence={"log": log.last}
+            ) from None
         except OSError as error:
             raise BuildFailed(
                 f"the build's context cannot be read: {error.filename or context}:"
@@ -74,6 +77,7 @@ class Classic(Connection):
         if log.error:
             raise BuildFailed(
                 f"the build failed at {log.step or 'its start'}: {log.error}",
+                hint=hint_for(log.error),
                 evidence={"log": log.last},
             )
         if log.out_of_time:

@@ -30,6 +30,20 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 _START = "start it: sudo systemctl start docker; or name another with DOCKER_HOST"
 
 
+#: A pull and an import may be silent for so many times as long as any other answer.
+_SILENCES = 10
+
+
+class _Client(APIClient):
+    """docker-py waits for ever for what moves an image, also for an engine that hangs."""
+
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        kwargs.setdefault("timeout", self.timeout)
+        if kwargs["timeout"] is None:
+            kwargs["timeout"] = _SILENCES * self.timeout
+        return kwargs
+
+
 class DockerEngine(Containers, Images, Classic):
     """`ports.Engine` on a Docker engine of 20.10 or later."""
 
@@ -77,7 +91,7 @@ def connect(
 
 def _client(endpoint: Endpoint, version: str, timeout: float) -> Any:
     with translated("be spoken to", endpoint.url), _readable_logins():
-        api = APIClient(
+        api = _Client(
             base_url=endpoint.url,
             version=version,
             timeout=timeout,  # type: ignore[arg-type]  # the stubs want an int; requests does not

@@ -53,6 +53,8 @@ def translated(act: str, endpoint: str) -> Iterator[None]:
 
 def refused(act: str, status: int, explanation: str, endpoint: str) -> EngineError:
     message = f"the engine could not {act}: {explanation or f'status {status}'}"
+    if "no space left on device" in explanation:
+        status = EngineError.FULL  # the engine itself says 500
     if status in _AWAY:
         return EngineUnreachable(message, hint=_start_hint(endpoint), status=status)
     return EngineError(message, hint=hint_for(explanation), status=status)

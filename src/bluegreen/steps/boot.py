@@ -64,6 +64,8 @@ def boot(
     except EngineUnreachable:
         raise
     except EngineError as error:
+        if error.status == EngineError.FULL:
+            raise  # no fault of the candidate's
         raise Rejected(
             f"the candidate cannot be started: {error.message}",
             hint=error.hint or "correct [container] in bluegreen.toml, or the image",

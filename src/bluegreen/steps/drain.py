@@ -15,10 +15,6 @@ _ZEROS = 3
 _INTERVAL = 0.2
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Drained:
     left: int  # requests, streams and websockets still open at the deadline
@@ -30,14 +26,15 @@ def drain(
     upstream: Upstream,
     timeout: float,
     say: Line | None = None,
-    meanwhile: Callable[[], None] = _nothing,
+    at_each_count: Callable[[], None] = lambda: None,
 ) -> Drained:
     """Raises EdgeError where the edge cannot be asked: nothing unconfirmed is then stopped.
 
-    `meanwhile` is done once, instead of only waiting.
+    `at_each_count` is done before it, instead of only waiting; what it raises ends the waiting.
     """
     zeros = most = count = 0
     for left in poll.ticks(timeout, _INTERVAL):
+        at_each_count()
         count = edge.in_flight(upstream)
         most = max(most, count)
         zeros = 0 if count else zeros + 1
@@ -45,6 +42,4 @@ def drain(
             return Drained(0, most)
         if count and say is not None:
             say(f"{count} in flight, {left:.0f} s left")
-        meanwhile()
-        meanwhile = _nothing
     return Drained(count, most)

@@ -83,7 +83,10 @@ def keep(
     units = _units(manifest, settings, rewritten, kept)
     units = _without_changing(store, units, before, kept)
     placed = _classes(store, units, _asked(ask, units, kept), kept)
-    _fill(store, placed, before, read, kept)
+    try:
+        _fill(store, placed, before, read, kept)
+    finally:
+        store.clear()
     store.record(
         Contents(
             id=release,

@@ -9,8 +9,8 @@ from bluegreen.errors import TakenBack
 from bluegreen.model import Exchange, Upstream
 from bluegreen.ports import Edge, Engine
 from bluegreen.spec import Spec
-from bluegreen.steps import evidence
-from bluegreen.steps.gate import PROBE_TIMEOUT, described, listed, trouble_of
+from bluegreen.steps import evidence, standing
+from bluegreen.steps.gate import described, listed
 
 #: How long an answer may be missing; a candidate that passed the gate answers at once.
 _PATIENCE = 10.0
@@ -41,26 +41,25 @@ def verify(
             evidence=evidence.collect(engine, container, spec, exchanges),
         )
 
+    standing.after_switch(engine, container, spec)
     routed = edge.live()
     if routed != upstream:
         raise fail(f"the edge routes to {routed or 'no release'}, not to {upstream}", ())
-    answer = _answer(engine, edge, container, spec, fail)
-    wrong = proof.prove(proof.through(edge.public, PROBE_TIMEOUT), expected, _PATIENCE)
+    ask = standing.as_users(engine, edge, container, upstream, spec)
+    answer = _answer(ask, spec, fail)
+    wrong = proof.prove(ask, expected, _PATIENCE)
     if wrong:
         raise fail(listed(wrong), [answer, *(mismatch.came for mismatch in wrong)])
     # It may answer between two crashes: its restart policy is already that of a live one.
-    if (trouble := trouble_of(engine.inspect(container))) is not None:
-        raise fail(trouble[0], [answer])
+    standing.after_switch(engine, container, spec, [answer])
     return len(expected)
 
 
-def _answer(engine: Engine, edge: Edge, container: str, spec: Spec, fail: _Fail) -> Exchange:
+def _answer(ask: proof.Ask, spec: Spec, fail: _Fail) -> Exchange:
     for left in poll.ticks(_PATIENCE, _INTERVAL):
-        answer = edge.public(spec.gate.path, timeout=PROBE_TIMEOUT)
+        answer = ask(spec.gate.path)
         if answer.status in spec.gate.status:
             return answer
-        if (trouble := trouble_of(engine.inspect(container))) is not None:
-            raise fail(trouble[0], [answer])
         if answer.status not in proof.PASSING and left < _PATIENCE - _WRONG_PATIENCE:
             break
     raise fail(f"{spec.gate.path} gave {described(answer)}", [answer])
