@@ -8,6 +8,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 
+from kit.seesaw import Seesaw
 from kit.world import Host
 
 
@@ -45,5 +46,16 @@ def shared_host(client: docker.DockerClient) -> Iterator[Host]:
     try:
         host.up()
         yield host
+    finally:
+        host.remove()
+
+
+@pytest.fixture(scope="module")
+def seesaw(client: docker.DockerClient) -> Iterator[Seesaw]:
+    """A site that the tests of one file release in turn; each of them leaves it in order."""
+    host = Host(client)
+    try:
+        host.up()
+        yield Seesaw(host)
     finally:
         host.remove()

@@ -106,6 +106,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.by_id: dict[str, FakeContainer] = {}
+        self.newest_falls = False  # once another may not outlive a reboot any more
         self.made_images: dict[str, FakeImage] = {}
         self.tags: dict[str, str] = {}
         self.networks: dict[str, dict[str, str]] = {}
@@ -171,6 +172,9 @@ class FakeEngine:
 
     def set_restart(self, which: str, policy: str) -> None:
         self._existing(which, "change the restart policy of").restart = policy
+        if self.newest_falls and policy == "no":
+            newest = max(self.by_id.values(), key=lambda one: one.started)
+            newest.status, newest.exit_code, newest.stopped_by_hand = "exited", 137, True
 
     def stop(self, which: str, grace: float) -> None:
         found = self._find(which)

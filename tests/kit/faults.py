@@ -69,7 +69,7 @@ ACTS: Mapping[str, Mapping[str, Sort]] = {
     "files": {
         **dict.fromkeys(("write", "stage", "put_in_place", "remove", "make_folder"), _W),
         "_write_beside": _W,  # between a temporary file and its rename
-        **dict.fromkeys(("sync_folder", "adopt_owner", "not_writable"), _O),
+        **dict.fromkeys(("sync_folder", "adopt_owner", "not_writable", "disk_trouble"), _O),
     },
     "ledger": {
         **dict.fromkeys(("begin", "built", "inspected", "went_live"), _W),
@@ -78,8 +78,9 @@ ACTS: Mapping[str, Mapping[str, Sort]] = {
         "close": _O,
     },
     "store": {
-        **dict.fromkeys(("prepare", "class_for", "put", "move", "take_out"), _W),
-        **dict.fromkeys(("record", "forget", "collect", "dress", "sync"), _W),
+        **dict.fromkeys(("prepare", "clear", "class_for", "put"), _W),
+        **dict.fromkeys(("move", "take_out", "record", "forget"), _W),
+        **dict.fromkeys(("collect", "dress", "sync"), _W),
         **dict.fromkeys(("releases", "where", "headers_of", "classes", "usage", "unneeded"), _R),
         **dict.fromkeys(("temporary", "writing"), _O),
     },

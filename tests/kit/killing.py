@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bluegreen import durable, probe
 from bluegreen.assets import Store
@@ -36,7 +36,13 @@ _REAL: dict[str, Any] = {
 }
 
 
-class _Fate:
+class Fate(Protocol):
+    """What befalls the acts."""
+
+    def around(self, act: Act, call: Callable[..., Any]) -> Callable[..., Any]: ...
+
+
+class _Death:
     def __init__(self, when: str, what: str) -> None:
         self._when = when
         self._what = what
@@ -69,7 +75,8 @@ class _Fate:
             signal.pause()
 
 
-def _prepare(fate: _Fate) -> None:
+def put_around(fate: Fate) -> None:
+    """Each act that reaches outside is what `fate` makes of it, in this process."""
     for group, target in _REAL.items():
         for name, sort in ACTS[group].items():
             if sort is not Sort.OURS:
@@ -79,5 +86,5 @@ def _prepare(fate: _Fate) -> None:
 if __name__ == "__main__":
     when, what = sys.argv[1:3]
     del sys.argv[1:3]
-    _prepare(_Fate(when, what))
+    put_around(_Death(when, what))
     main()

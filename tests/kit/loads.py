@@ -37,6 +37,12 @@ PATIENCE = 30.0  # seconds for one answer
 class Failure:
     at: float  # seconds after the client began
     reason: str
+    took: float = 0.0  # seconds that the request had been under way
+
+    @property
+    def asked(self) -> float:
+        """When it was sent, in seconds after the client began."""
+        return self.at - self.took
 
     def __str__(self) -> str:
         return f"{self.at:.3f} s: {self.reason}"
@@ -179,24 +185,25 @@ class Client(AbstractContextManager["Client"], ABC):
                     self._ran_out = True
                     return
                 path = self.paths[turn % len(self.paths)]
-                answer = None
+                answer, asked = None, self.elapsed
                 try:
                     answer = ask(path)
                     wrong = self.check(answer)
                 except LOSSES as error:
                     wrong = f"{type(error).__name__}: {error}"
-                self._count(answer, wrong and f"{path}: {wrong}")
+                self._count(answer, wrong and f"{path}: {wrong}", asked)
                 if self.pause:
                     self._stop.wait(self.pause)
 
-    def _count(self, answer: Answer | None, reason: str) -> None:
+    def _count(self, answer: Answer | None, reason: str, asked: float) -> None:
         with self._lock:
             self._requests += 1
             if answer is not None:
                 self._statuses[answer.status] += 1
                 self._versions[answer.version] += 1
             if reason:
-                self._failures.append(Failure(self.elapsed, reason))
+                now = self.elapsed
+                self._failures.append(Failure(now, reason, now - asked))
 
 
 class NoRetryClient(Client):

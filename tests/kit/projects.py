@@ -20,7 +20,7 @@ import random
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ class Project:
     folder: Path
     site: str
     version: str
-    files: Mapping[str, bytes]  # path below the web root → what must be served
+    #: Path below the web root → what must be served.
+    files: Mapping[str, bytes] = field(repr=False)
 
     @property
     def config(self) -> Path:

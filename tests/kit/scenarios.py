@@ -36,6 +36,15 @@ def _release(version: str, **image: Any) -> Callable[..., Ended]:
     return act
 
 
+def _release_that_falls(world: World, *faults: Fault) -> Ended:
+    """It dies in its drain; where the command does not come so far, it is sound."""
+    world.engine.newest_falls = True
+    try:
+        return world.release("v2", *faults)
+    finally:
+        world.engine.newest_falls = False
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     one.name: one
     for one in (
@@ -48,6 +57,14 @@ SCENARIOS: Mapping[str, Scenario] = {
             _released("v1"),
             _release("v2", public_status=500),
             frozenset({"v1"}),
+            images=1,
+            bad=True,
+        ),
+        Scenario(
+            "release falls beside the old one",
+            _released("v1"),
+            _release_that_falls,
+            frozenset({"v1", "v2"}),
             images=1,
             bad=True,
         ),

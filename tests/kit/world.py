@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +44,13 @@ from bluegreen.model import (
     is_image_of,
 )
 from bluegreen.state import State
+from kit import images
 from kit.loads import Answer, connect
 from kit.projects import Project, version_of, write_config, write_project
 
 PATIENCE = 180.0  # seconds for one command
 _EDGE_PREFIX = "bg-test-"
-_SOURCE = Path(bluegreen.__file__).parent.parent
+_SOURCES = (str(Path(bluegreen.__file__).parent.parent), str(Path(__file__).parent.parent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +98,13 @@ class Ran:
 class Running:
     """A command under way; its output is read as it comes."""
 
-    def __init__(self, argv: tuple[str, ...], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: tuple[str, ...], folder: Path, env: Mapping[str, str], module: Sequence[str]
+    ) -> None:
         self.argv = argv
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bluegreen", *argv],
+            [sys.executable, "-m", *module, *argv],
             cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -172,9 +175,24 @@ class Running:
 class Bluegreen:
     """Runs the command in one folder, with --json."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        module: Sequence[str] = ("bluegreen",),
+    ) -> None:
         self.folder = folder
         self.env = dict(env or {})
+        self.module = tuple(module)
+
+    def through(self, *module: str) -> Bluegreen:
+        """The same command by a module of the kit, in place of the one that comes last now:
+        kit.clocks sets a clock and runs what follows, kit.halting is the command itself."""
+        return Bluegreen(self.folder, self.env, (*self.module[:-1], *module))
+
+    def amid(self, **env: str) -> Bluegreen:
+        """The same command with more in its environment."""
+        return Bluegreen(self.folder, {**self.env, **env}, self.module)
 
     def __call__(
         self, *argv: str, expect: int | None = None, timeout: float = PATIENCE, as_json: bool = True
@@ -184,9 +202,9 @@ class Bluegreen:
 
     def start(self, *argv: str, as_json: bool = True) -> Running:
         kept = {key: value for key, value in os.environ.items() if key[:10] != "BLUEGREEN_"}
-        path = os.pathsep.join(filter(None, (str(_SOURCE), kept.get("PYTHONPATH", ""))))
+        path = os.pathsep.join(filter(None, (*_SOURCES, kept.get("PYTHONPATH", ""))))
         env = {**kept, "PYTHONPATH": path, **self.env}
-        return Running((*argv, "--json") if as_json else argv, self.folder, env)
+        return Running((*argv, "--json") if as_json else argv, self.folder, env, self.module)
 
 
 @dataclass(slots=True)
@@ -215,6 +233,14 @@ class Site:
         )
         return self.project
 
+    def image_of(self, version: str, **rest: Any) -> str:
+        """An image of that version which somebody else built: for `release --image`."""
+        project = self.write(version, **rest)
+        tag = f"{images.PREFIX}/{self.name}:{version}"
+        self.host.client.images.build(path=str(project.folder), tag=tag, rm=True)
+        self.host.given.append(tag)
+        return tag
+
     def containers(self) -> list[Container]:
         return self.host.containers_of(self.name)
 
@@ -229,8 +255,19 @@ class Site:
 class Host:
     """An edge under a name of its own on a free port, its state in a short-lived folder."""
 
-    def __init__(self, client: docker.DockerClient, **edge: Any) -> None:
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        *,
+        address: str = "127.0.0.1",
+        env: Mapping[str, str] | None = None,
+        **edge: Any,
+    ) -> None:
+        """`address`: where its ports are published; `env`: how its commands find `client`'s
+        engine, where it is not the machine's own."""
         self.client = client
+        self.address = address
+        self.env = dict(env or {})
         self.name = _EDGE_PREFIX + secrets.token_hex(3)
         # Not pytest's folder: a Unix socket's path may be 107 characters long.
         self.root = Path(tempfile.mkdtemp(prefix="bg-"))
@@ -239,21 +276,22 @@ class Host:
         self.edge: dict[str, Any] = {
             "name": self.name,
             "state_dir": str(self.state_dir),
-            "listen": [f"127.0.0.1:{self.port}"],
+            "listen": [f"{address}:{self.port}"],
             **edge,
         }
         self.sites: list[Site] = []
+        self.given: list[str] = []  # images that bluegreen did not make
 
     @property
     def url(self) -> str:
         scheme = "http" if self.edge.get("tls", "off") == "off" else "https"
-        return f"{scheme}://127.0.0.1:{self.port}"
+        return f"{scheme}://{self.address}:{self.port}"
 
     def bluegreen(self, *argv: str, **rest: Any) -> Ran:
         """A command that is about the host: `host.bluegreen("edge", "status")`."""
         folder = self.root / "edge"
         write_config(folder, "host", {"edge": self.edge})
-        return Bluegreen(folder)(*argv, **rest)
+        return Bluegreen(folder, self.env)(*argv, **rest)
 
     def up(self, *argv: str) -> Ran:
         return self.bluegreen("edge", "up", *argv, expect=0)
@@ -267,7 +305,7 @@ class Host:
         folder.mkdir()
         overlay = _laid_over({"hosts": [f"{name}.test"], "edge": self.edge}, config or {})
         project = write_project(folder, version, site=name, config=overlay, **rest)
-        site = Site(self, name, project, Bluegreen(folder), overlay)
+        site = Site(self, name, project, Bluegreen(folder, self.env), overlay)
         self.sites.append(site)
         return site
 
@@ -306,8 +344,9 @@ class Host:
 
     def images_of(self, site: str) -> list[str]:
         """Every tag in the site's repository."""
-        found = self.client.images.list(name=image_repository(site))
-        return sorted(tag for image in found for tag in image.tags)
+        repository = image_repository(site)
+        tags = [tag for image in self.client.images.list(name=repository) for tag in image.tags]
+        return sorted(tag for tag in tags if tag.startswith(f"{repository}:"))
 
     def edge_container(self) -> Container:
         return self.client.containers.get(self.name)
@@ -318,6 +357,8 @@ class Host:
         for site in self.sites:
             for tag in site.images():  # a test's own, in a repository that no other test has
                 _gone(self.client.images.remove, tag)
+        for tag in self.given:
+            _gone(self.client.images.remove, tag, force=True)
         shutil.rmtree(self.root)
 
 

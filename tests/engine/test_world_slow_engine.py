@@ -1,0 +1,215 @@
+"""The engine is slow, falls silent for good, or breaks its answers off.
+
+A slow one costs time. A silent one ends the command by its own patience, which these tests
+shorten (kit/impatient.py). A broken answer is looked up, or ends the command as what it is:
+never as a fault of the image. Users who never retry notice none of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from kit import output
+from kit.engines import EngineDoor
+from kit.registry import registry
+from kit.turns import Turns
+from kit.whole import assert_whole, users_of
+from kit.world import Bluegreen, Host, Site
+
+PATIENCE = 1  # seconds for an answer
+PULL = r"POST .*/images/create"
+
+
+@pytest.fixture(scope="module")
+def turns(shared_host: Host) -> Turns:
+    return Turns.begun(shared_host.site())
+
+
+@pytest.fixture
+def door(shared_host: Host) -> Iterator[EngineDoor]:
+    with EngineDoor(shared_host.root / f"{secrets.token_hex(3)}.sock") as door:
+        yield door
+
+
+def through(door: EngineDoor, site: Site) -> Bluegreen:
+    command = site.bluegreen.amid(DOCKER_HOST=door.address)
+    return command.through("kit.impatient", str(PATIENCE), "bluegreen")
+
+
+def push(client: docker.DockerClient, image: str, ref: str) -> None:
+    """Give the registry the image; this host has nothing under `ref` then."""
+    client.images.get(image).tag(ref)
+    for message in client.api.push(ref, stream=True, decode=True):
+        assert "errorDetail" not in message, message
+    client.images.remove(ref)
+
+
+# --- slow -----------------------------------------------------------------------
+
+
+def test_an_engine_that_is_slow_costs_time_and_nothing_else(turns: Turns, door: EngineDoor) -> None:
+    """Each answer half a second late: a release asks some sixty times."""
+    door.slow(0.5)
+    wanted = turns.other
+    with users_of(turns.site, case="each answer half a second late"):
+        slowed = turns.site.bluegreen.amid(DOCKER_HOST=door.address)
+        ran = slowed(*turns.next, expect=0)
+        assert ran.document["debris"] == []
+        assert ran.seconds > 0.4 * len(door.asked)
+        assert turns.served == wanted
+        assert_whole(turns.site)
+
+
+# --- silent ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """From which request on the engine says nothing, in which release, and what comes of it."""
+
+    at: str
+    code: int = 7
+    serves: str = "v1"
+    builder: str = ""  # "": of an image that is given
+    pull: bool = False
+    says: str = "it took too long"
+
+
+SILENCES = (
+    Silence(r"GET .*/info"),
+    Silence(r"POST .*/containers/create\?name=bg-s\w+-\d+-\d+-\w+$"),
+    Silence(r"POST .*/update"),
+    Silence(r"POST .*/stop", code=9, serves="v2"),
+    Silence(r"POST /(grpc|session)", code=3, builder="buildx", says="longer than 3 s"),
+    Silence(r"POST .*/build\?", code=3, builder="classic", says="longer than 3 s"),
+    Silence(PULL, pull=True),
+)
+
+
+def test_an_engine_that_falls_silent_ends_the_command_wherever_it_is(
+    turns: Turns, client: docker.DockerClient, host: Host, tmp_path: Path
+) -> None:
+    """All at once, each on a site of its own: most of it is waiting."""
+    sites = [Turns.begun(host.site(), turns.images).site for _ in SILENCES]
+    with ExitStack() as stack:
+        ref = f"{stack.enter_context(registry(tmp_path))}/web:live"
+        push(client, turns.images["v2"], ref)
+        stack.enter_context(users_of(*sites, case="an engine that falls silent"))
+        running = []
+        for silence, site in zip(SILENCES, sites, strict=True):
+            build = {"builder": silence.builder or "auto", "timeout": "3s"}
+            site.write("v2", files=10, config={"build": build})
+            door = stack.enter_context(EngineDoor(host.root / f"{len(running)}.sock"))
+            door.hang(silence.at)
+            image = ref if silence.pull else turns.images["v2"]
+            argv = ("release",) if silence.builder else ("release", "--image", image)
+            running.append(through(door, site).start(*argv))
+        seconds = {}
+        for silence, site, one in zip(SILENCES, sites, running, strict=True):
+            ran = one.wait().expect(silence.code)
+            told = " ".join([str(ran.error.get("message")), *ran.document["debris"]])
+            assert silence.says in told, f"{silence}: {ran}"
+            assert ran.document["live"]["id"] in site.live(), f"{silence}: {ran}"
+            assert host.get(site).version == silence.serves, silence
+            seconds[silence.at] = round(ran.seconds, 1)
+        output.keep("world-silence-ends-after", seconds)
+        for silence, site in zip(SILENCES, sites, strict=True):
+            site.bluegreen("recover", expect=0)
+            assert_whole(site)
+            assert host.get(site).version == silence.serves, silence
+
+
+def test_a_command_that_only_looks_does_not_hang_either(turns: Turns, door: EngineDoor) -> None:
+    door.hang(r"GET .*/containers/")
+    looks = ("status", "verify", "history", "logs", "edge status")
+    for running in [through(door, turns.site).start(*verb.split()) for verb in looks]:
+        ran = running.wait().expect(7)
+        assert "it took too long" in ran.error["message"]
+        assert ran.error["hint"]
+
+
+# --- broken off -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "after"),
+    [(r"POST .*/containers/create", 190), (r"POST .*/(create|tag|start|update|stop)|DELETE", 20)],
+    ids=["the body of a creation", "the head of every act"],
+)
+def test_an_act_whose_answer_breaks_off_is_looked_up(
+    turns: Turns, door: EngineDoor, request: pytest.FixtureRequest, answer: str, after: int
+) -> None:
+    door.break_off(answer, after)
+    wanted = turns.other
+    with users_of(turns.site, case=f"broken off in {request.node.callspec.id}"):
+        ran = through(door, turns.site)(*turns.next, expect=0)
+        assert ran.document["debris"] == []
+        assert turns.served == wanted
+        assert_whole(turns.site)
+
+
+@pytest.mark.parametrize("after", [100, 400, 20_000])
+def test_an_archive_that_breaks_off_is_not_taken_for_the_image(
+    turns: Turns, door: EngineDoor, after: int
+) -> None:
+    """In its head, right behind it, and in the middle of a file."""
+    door.break_off(r"GET .*/archive", after)
+    live = turns.served
+    with users_of(turns.site, case=f"an archive broken off after {after} bytes"):
+        ran = through(door, turns.site)(*turns.next).expect(7)
+        assert "gave no answer" in ran.error["message"]
+        assert ran.document["debris"] == []
+        assert turns.served == live
+        assert_whole(turns.site)
+
+
+@pytest.mark.parametrize(
+    ("builder", "answer", "code"), [("buildx", "/grpc", 3), ("classic", r"/build\?", 7)]
+)
+def test_a_build_whose_output_breaks_off_is_no_fault_of_the_dockerfile(
+    turns: Turns, door: EngineDoor, builder: str, answer: str, code: int
+) -> None:
+    turns.site.write("v9", files=10, config={"build": {"builder": builder}})
+    door.break_off(rf"POST \S*{answer}", 1500)
+    live = turns.served
+    with users_of(turns.site, case=f"a build by {builder} broken off"):
+        ran = through(door, turns.site)("release").expect(code)
+        assert "docker" in ran.error["hint"]
+        assert "Dockerfile" not in ran.error["hint"]
+        assert ran.document["debris"] == []
+        assert turns.served == live
+        turns.site.bluegreen("recover", expect=0)  # the engine may have finished its build
+        assert_whole(turns.site)
+
+
+def test_a_pull_that_breaks_off_never_releases_the_image_that_is_here(
+    turns: Turns, door: EngineDoor, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    """The tag names an older image on this host; the registry has what was asked for."""
+    live = turns.served
+    with registry(tmp_path) as address:
+        ref = f"{address}/web:live"
+        push(client, turns.images[live], ref)
+        client.images.get(turns.images[turns.other]).tag(ref)
+        turns.site.write("v9", files=10, config={"build": {"pull": True}})
+        door.break_off(PULL, 300)
+        with users_of(turns.site, case="a pull broken off"):
+            ran = through(door, turns.site)("release", "--image", ref).expect(7)
+            assert f"pull {ref}" in ran.error["message"]
+            assert turns.served == live
+            assert_whole(turns.site)
+        client.images.remove(ref)
+
+
+def test_a_log_that_breaks_off_is_no_empty_log(turns: Turns, door: EngineDoor) -> None:
+    door.break_off(r"GET .*/logs", 230)
+    live = turns.site.bluegreen("status").document["live"]["id"]
+    ran = through(door, turns.site)("logs", live).expect(7)
+    assert "read the log" in ran.error["message"]

@@ -1,0 +1,63 @@
+"""After trouble: one whole release is served, every book agrees with it, and nothing is left."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+from bluegreen.ledger import Ledger
+from bluegreen.model import LedgerRow
+from bluegreen.state import State
+from kit.loads import LOSSES
+from kit.world import Ran, Site
+
+_PATIENCE = 60.0  # seconds for a restart policy, a slow disk, a busy machine
+
+
+def wait_until_served(site: Site) -> None:
+    """Until users get a release: the edge answers, and what it routes to does."""
+    deadline = time.monotonic() + _PATIENCE
+    while not (version := _version(site)):
+        assert time.monotonic() < deadline, "users get no release any more"
+        time.sleep(0.05)
+    assert version
+
+
+def assert_truthful(site: Site, ran: Ran, before: str, to: str) -> None:
+    """The command's last word is what users get: `to` where it says "released", else `before`."""
+    done = ran.outcome == "released"
+    served = site.host.get(site).version
+    assert served == (to if done else before), f"users get {served!r} after {ran}"
+    assert ran.code in ((0, 9) if done else (4, 5, 7)), ran
+    assert bool(ran.error) is not done, ran
+    live = ran.document["live"]
+    assert live is None or live["id"] in site.live(), f"{site.live()} is live, after {ran}"
+
+
+def assert_in_order(site: Site, served: str) -> None:
+    """Users get `served`, and nothing is there but what that and a way back need."""
+    assert site.host.get(site).version == served
+    assert site.bluegreen("status", expect=0).document["amiss"] == []
+    found = [(one.name, one.status) for one in site.containers()]
+    assert found == [(site.live().partition(":")[0], "running")]
+    rows = _rows(site)
+    assert all(row.outcome for row in rows), "a release has no end in the ledger"
+    assert set(site.images()) <= {row.release.image for row in rows if row.was_live}
+    state = State(site.host.state_dir)
+    left = [path for path in state.root.rglob(".*") if path.is_file()]
+    assert left + list((state.store / site.name / "tmp").glob("*")) == []
+    networks = site.host.client.networks.list(names=[site.host.name])
+    assert [one.name for one in networks] == [site.host.name]
+
+
+def _version(site: Site) -> str:
+    try:
+        return site.host.get(site).version
+    except LOSSES:
+        return ""
+
+
+def _rows(site: Site) -> tuple[LedgerRow, ...]:
+    state = State(site.host.state_dir)
+    with closing(Ledger(state.ledger, state.file_mode)) as ledger:
+        return ledger.history(site.name)

@@ -1,0 +1,85 @@
+"""Users of a site of whom none retries, and what they lost since the world was well again.
+
+with Crowd(site) as users:
+    ...                     # an outage, in which requests are lost
+    users.expect_all()      # from here on every request must be answered
+    ...
+users.assert_served("v1", "v2")
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from kit.loads import Failure, NoRetryClient
+from kit.world import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    requests: int
+    lost: int
+    lost_since: tuple[Failure, ...]  # of requests sent since all had to be answered
+    versions: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests, {self.lost} lost, {len(self.lost_since)} when all was up"
+
+
+class Crowd(AbstractContextManager["Crowd"]):
+    """Some with a new connection for every request, some who keep theirs alive."""
+
+    def __init__(self, site: Site, *, pause: float = 0.005) -> None:
+        self._clients = [
+            NoRetryClient(
+                site.host.url, host=site.hostname, keep_alive=keep, threads=2, pause=pause
+            )
+            for keep in (False, True)
+        ]
+        self._since = [0.0, 0.0]
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        for client in self._clients:
+            self._stack.enter_context(client)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def expect_all(self) -> None:
+        """From now on: what was sent before may be lost."""
+        self._since = [client.elapsed for client in self._clients]
+
+    def tally(self) -> Tally:
+        """So far."""
+        reports = [client.so_far() for client in self._clients]
+        assert not any(report.ran_out for report in reports), "the load ended by itself"
+        return Tally(
+            requests=sum(report.requests for report in reports),
+            lost=sum(report.lost for report in reports),
+            lost_since=tuple(
+                failure
+                for report, since in zip(reports, self._since, strict=True)
+                for failure in report.failures
+                if failure.asked >= since
+            ),
+            versions=frozenset().union(*(report.versions for report in reports)) - {""},
+        )
+
+    def assert_served(self, *versions: str, at_least: int = 50) -> Tally:
+        """Nothing was lost since `expect_all`, and every answer was of one of these versions."""
+        found = self.tally()
+        first = "\n  ".join(str(failure) for failure in found.lost_since[:10])
+        assert not found.lost_since, f"{found}:\n  {first}"
+        assert found.requests >= at_least, f"only {found}"
+        assert found.versions <= set(versions), f"answers came from {sorted(found.versions)}"
+        return found
