@@ -94,7 +94,7 @@ def test_a_release_that_dies_while_the_old_one_still_runs(
 def test_a_release_that_dies_when_the_old_one_is_gone_is_told(seesaw: Seesaw) -> None:
     """Nothing can take over any more: that is said, with what brings the old one back."""
     before, to = seesaw.served, seesaw.other
-    with seesaw.halted(Place("prune"), to) as command:
+    with seesaw.halted(Place("retire", "after", "engine.remove"), to) as command:
         killed(candidate(seesaw))
     ran = command.wait().expect(9)
     (debris,) = ran.document["debris"]
