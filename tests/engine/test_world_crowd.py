@@ -26,7 +26,7 @@ from kit.wrk import Wrk
 SEED = 20261125
 SITES = 3
 HANDS = 6  # commands at once
-COMMANDS = 36
+COMMANDS = 28
 
 #: How often each comes, and with which exit codes it may end beside those of `ANY`.
 VERBS = {
@@ -99,7 +99,7 @@ def test_a_crowd_of_commands_some_of_them_killed(host: Host) -> None:
     crowd = [first, *(Turns.begun(host.site(), first.images) for _ in range(SITES - 1))]
     with ExitStack() as stack:
         stack.enter_context(users_of(*(one.site for one in crowd), case="a crowd of commands"))
-        load = stack.enter_context(Wrk(f"{host.url}/", host=first.site.hostname, connections=8))
+        load = stack.enter_context(Wrk(f"{host.url}/", host=first.site.hostname, connections=4))
         orders = list(drawn(crowd))
         with ThreadPoolExecutor(HANDS) as hands:
             ended = list(hands.map(Order.carry_out, orders))

@@ -10,6 +10,7 @@ machine's engine does not notice it. Its ports are reached at `ip`.
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import time
@@ -78,12 +79,17 @@ class SmallEngine(AbstractContextManager["SmallEngine"]):
 
     def _start(self, stack: ExitStack) -> docker.DockerClient:
         log = stack.enter_context((self._folder / "dockerd.log").open("wb"))
+        # Images in its own folder, not in the machine's containerd, which it may well share.
+        config = self._folder / "daemon.json"
+        config.write_text(json.dumps({"features": {"containerd-snapshotter": False}}))
         daemon = subprocess.Popen(
             [
                 # `ip netns exec` would mount another /sys, without the control groups.
                 *("nsenter", f"--net=/run/netns/{_NAME}", "dockerd"),
                 *("--data-root", self.disk.folder, "--exec-root", self._folder / "exec"),
                 *("--pidfile", self._folder / "pid", "--host", self.address),
+                *("--config-file", config, "--containerd-namespace", _NAME),
+                *("--containerd-plugins-namespace", f"{_NAME}-plugins"),
             ],
             stdout=log,
             stderr=log,

@@ -19,12 +19,11 @@ _LIMIT = 550.0  # seconds
 
 
 @contextmanager
-def users_of(*sites: Site, case: str, at_least: int = 100) -> Iterator[None]:
+def users_of(*sites: Site, case: str, at_least: int = 100, pause: float = 0.01) -> Iterator[None]:
     """Users who never retry, with a new connection for each request and with one kept alive.
 
-    So many that some hundred requests a second come to all of the sites together.
+    The more sites, the longer the `pause` (seconds) of each user between two requests.
     """
-    pause = 0.01 * len(sites)
     with ExitStack() as stack:
         loads = [
             stack.enter_context(
@@ -33,7 +32,7 @@ def users_of(*sites: Site, case: str, at_least: int = 100) -> Iterator[None]:
                     host=site.hostname,
                     keep_alive=kept,
                     threads=2,
-                    pause=pause,
+                    pause=pause * len(sites),
                     limit=_LIMIT,
                 )
             )
