@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 import docker
+import pytest
 
 from bluegreen.model import SITE_LABEL
 from kit import images
+from kit.aftermath import wait_until_served
+from kit.crowd import Crowd
 from kit.loads import NoRetryClient
 from kit.projects import Behaviour
 from kit.streams import EventStream, SlowDownload, WebSocketSession
@@ -46,6 +50,33 @@ def test_every_client_runs_across_a_release(host: Host) -> None:
     load.assert_nothing_lost(at_least=20)
     assert set(load.versions) == {"v1", "v2"}
     assert host.get(site).version == "v2"
+
+
+def test_a_crowd_forgives_an_outage_and_nothing_after_it(host: Host) -> None:
+    """From the moment on from which everything had to be answered."""
+    site = host.site("v1")
+    site.bluegreen("release", expect=0)
+    with Crowd(site) as users:
+        served_for_a_while(users)
+        with pytest.raises(AssertionError, match="nobody noticed"):
+            users.assert_served_again("v1")
+        host.edge_container().restart()
+        wait_until_served(site)
+        users.expect_all()
+        served_for_a_while(users)
+        users.assert_served_again("v1")
+        with pytest.raises(AssertionError, match="answers came from"):
+            users.assert_served("v2")
+        host.edge_container().restart()
+        wait_until_served(site)
+        with pytest.raises(AssertionError, match="lost"):
+            users.assert_served("v1")
+
+
+def served_for_a_while(users: Crowd) -> None:
+    enough = users.tally().requests + 100
+    while users.tally().requests < enough:
+        time.sleep(0.05)
 
 
 def test_a_site_that_breaks_in_public_only_passes_the_gate_and_fails_verify(host: Host) -> None:

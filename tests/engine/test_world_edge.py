@@ -47,7 +47,7 @@ def test_an_edge_that_dies_by_itself_in_mid_release(seesaw: Seesaw, step: str) -
         ran = command.wait()
         assert_truthful(seesaw.site, ran, before, to)
         assert_healed_by_the_next_command(seesaw)
-        print(f"edge dies in {step}, code {ran.code}: {users.assert_served(before, to)}")
+        print(f"edge dies in {step}, code {ran.code}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize("place", AROUND_THE_SWITCH, ids=str)
@@ -63,7 +63,7 @@ def test_an_edge_that_somebody_restarts_in_mid_release(seesaw: Seesaw, place: Pl
         assert_truthful(seesaw.site, ran, before, to)
         assert ran.document["warnings"] == [], ran
         assert_in_order(seesaw.site, to)
-        print(f"edge restarted in {place}: {users.assert_served(before, to)}")
+        print(f"edge restarted in {place}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize(("place", "code"), KILLS.items(), ids=str)
@@ -84,7 +84,7 @@ def test_an_edge_that_somebody_kills_in_mid_release(
         users.expect_all()
         assert_truthful(seesaw.site, ran, before, to)
         assert_healed_by_the_next_command(seesaw)
-        print(f"edge killed in {place}, code {code}: {users.assert_served(before, to)}")
+        print(f"edge killed in {place}, code {code}: {users.assert_served_again(before, to)}")
 
 
 def reset_restart_backoff(seesaw: Seesaw) -> None:

@@ -70,7 +70,7 @@ def test_the_engine_restarts_in_mid_release(seesaw: Seesaw, place: Place, code: 
         assert_truthful(seesaw.site, ran, before, to)
         assert ran.document["debris"] == [], ran
         assert_in_order(seesaw.site, seesaw.served)
-        print(f"engine restarts in {place}: {users.assert_served(before, to)}")
+        print(f"engine restarts in {place}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize("place", OUTAGES, ids=str)
@@ -89,7 +89,7 @@ def test_the_engine_goes_away_in_mid_release(seesaw: Seesaw, place: Place) -> No
         served = seesaw.served
         seesaw.site.bluegreen("recover", expect=0)
         assert_in_order(seesaw.site, served)
-        print(f"engine gone in {place}, code {ran.code}: {users.assert_served(before, to)}")
+        print(f"engine gone in {place}, code {ran.code}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize(("place", "switched", "first"), POWER_CUTS, ids=str)
@@ -115,7 +115,7 @@ def test_the_host_loses_its_power(
         assert seesaw.served == (to if switched else before)
         seesaw.site.bluegreen("recover", expect=0)
         assert_in_order(seesaw.site, to if switched else before)
-        print(f"power lost in {place}, {first} first: {users.assert_served(before, to)}")
+        print(f"power lost in {place}, {first} first: {users.assert_served_again(before, to)}")
 
 
 def engine_stops(seesaw: Seesaw) -> None:

@@ -7,8 +7,10 @@
     streams   a download, an event stream and a websocket that run across a switch
     world     a host: an edge of its own, its sites, and the removal of all it made
     turns     a live site and an image of each of two versions; `whole`: what must hold of it
-    holding   the command, standing still at one of its acts; likewise killing, impatient, clocks
+    halting   the command, standing still at one place; likewise killing, impatient, clocks
     disks     a disk that can be full or read-only; likewise engines, small_engine, registry
+    machine   the engine's daemon: stopped, started, lost with the power
+    crowd     users who forgive an outage, and nothing after it
 
-`tests/engine/test_kit.py` proves that each client sees the loss that it is there to see.
+`tests/engine/test_kit_*.py` prove that each client sees the loss that it is there to see.
 """

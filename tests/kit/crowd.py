@@ -4,7 +4,7 @@ with Crowd(site) as users:
     ...                     # an outage, in which requests are lost
     users.expect_all()      # from here on every request must be answered
     ...
-users.assert_served("v1", "v2")
+users.assert_served_again("v1", "v2")
 """
 
 from __future__ import annotations
@@ -82,4 +82,10 @@ class Crowd(AbstractContextManager["Crowd"]):
         assert not found.lost_since, f"{found}:\n  {first}"
         assert found.requests >= at_least, f"only {found}"
         assert found.versions <= set(versions), f"answers came from {sorted(found.versions)}"
+        return found
+
+    def assert_served_again(self, *versions: str) -> Tally:
+        """The same after an outage, which these users noticed: so they would notice the next."""
+        found = self.assert_served(*versions)
+        assert found.lost, f"nobody noticed an outage: {found}"
         return found
