@@ -116,7 +116,9 @@ def put_live(
         note.text = f"users get the new release, {compared} files compared"
         note.detail = {"compared": compared}
 
-    undo.commit()  # ---- point of no return: from here work only goes forward ----
+    # ---- point of no return: a failure from here on is debris. Only where the new release falls
+    # while the old one still runs, it is taken back (retirement.let_go).
+    undo.commit()
     attempt.switched = True
     attempt.replaced = plan.replaces
     attempt.outcome = Outcome.RELEASED if plan.kind == "release" else Outcome.ROLLED_BACK
