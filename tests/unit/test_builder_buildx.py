@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bluegreen.builder import BuildRequest, oci_labels
-from bluegreen.builder.buildx import Buildx, _hint, arguments, environment
+from bluegreen.builder.buildx import Buildx, _folder, _hint, arguments, environment
 from bluegreen.errors import BuildFailed
 from bluegreen.model import EngineFacts
 from bluegreen.settings.values import BuildSecret
@@ -140,3 +141,12 @@ def test_labels_hold_the_commits_time_and_nothing_that_is_unknown() -> None:
 )
 def test_the_hint_fits_what_failed(said: str, hint: str) -> None:
     assert hint in _hint(said)
+
+
+def test_a_temporary_place_without_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    with pytest.raises(BuildFailed, match="no temporary folder") as raised:
+        _folder()
+    assert "TMPDIR" in raised.value.hint

@@ -96,7 +96,7 @@ def build(
 
     Raises BuildFailed naming the step that failed, with the last lines as evidence.
     """
-    with tempfile.TemporaryDirectory(prefix="bluegreen-build-") as folder:
+    with _folder() as folder:
         metadata = Path(folder, "metadata.json")
         argv = arguments(tool, request, metadata)
         ended = run(argv, environment(engine, request, secrets), transcript.line, request.timeout)
@@ -109,6 +109,16 @@ def build(
         if ended.code != 0:
             raise _failure(ended.code, transcript)
         return _digests(metadata)
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="bluegreen-build-")
+    except OSError as error:
+        raise BuildFailed(
+            f"no temporary folder can be made for the build: {error.strerror or error}",
+            hint="free space there, or name another place with TMPDIR",
+        ) from error
 
 
 def arguments(tool: Buildx, request: BuildRequest, metadata: Path) -> list[str]:
