@@ -33,6 +33,7 @@ from bluegreen.model import (
     SITE_LABEL,
     STATE_DIR_LABEL,
     ContainerPlan,
+    ErrorFacts,
     Result,
     image_repository,
     is_container_of,
@@ -401,7 +402,9 @@ def _is_same(path: Path, content: bytes, facts: os.stat_result) -> bool:
 
 
 def _interrupted() -> Result:
-    return Result(command="", outcome="interrupted", site=SITE, exit_code=130)
+    """What the command line makes of one that reaches it (wiring.py)."""
+    error = ErrorFacts(code=130, message="interrupted", hint="run the same command again")
+    return Result(command="", outcome="interrupted", site=SITE, exit_code=130, error=error)
 
 
 FOREIGN_LABELS = {CONTAINER_LABEL: "1", SITE_LABEL: SITE, EDGE_LABEL: EDGE, RELEASE_LABEL: "x"}

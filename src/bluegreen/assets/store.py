@@ -117,8 +117,10 @@ class Store:
                 durable.make_folder(self.folder / name, self.folder_mode)
 
     def clear(self) -> None:
-        """Remove the temporary files."""
-        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+        """Remove the temporary files; their folder stays, for the next one."""
+        for path in (self.folder / "tmp").glob("*"):
+            with suppress(OSError):  # whoever comes next tries again
+                path.unlink()
 
     def class_for(self, headers: Recorded) -> int | None:
         """The number of the class with these headers, made now where there is room for it."""
