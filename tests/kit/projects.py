@@ -29,6 +29,9 @@ from kit import images
 
 VERSION_MARK = re.compile(rb"site-version:([\w.-]+)")
 PUBLIC_HOST = "www.example.test"
+#: A Caddy that is to stop waits 5 s for a connection that came and never asked anything, as one
+#: of an edge's spare ones does (Go's `http.Server.Shutdown`).
+_STOP_GRACE = "8s"
 
 
 class Fault(StrEnum):
@@ -143,7 +146,7 @@ def write_config(folder: Path, site: str, overlay: Mapping[str, Any]) -> Path:
         "gate": {"timeout": "15s", "interval": "50ms"},
         "freshness": {"web_root": "/srv/www"},
         "drain": {"timeout": "10s"},
-        "container": {"stop_grace": "3s"},
+        "container": {"stop_grace": _STOP_GRACE},
     }
     for key, value in overlay.items():
         settings[key] = {**settings.get(key, {}), **value} if isinstance(value, Mapping) else value
