@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from bluegreen.model import LedgerRow, Outcome, Result
-from kit.fake_world import HOSTNAME, Ended, Moments, World
+from kit.fake_world import HOSTNAME, Ended, World
+from kit.fast import Moments
 from kit.faults import Fault, Kind
 
 _SWITCH = "files.put_in_place"

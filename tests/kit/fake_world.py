@@ -11,17 +11,13 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Self
-from unittest import mock
+from typing import Any
 
-from bluegreen import examine as examining
-from bluegreen import poll, proof, prune_recipe, recover, release, rollback, signals, status
-from bluegreen.assets import store as stores
-from bluegreen.edge import RunningEdge, Stored, asset_route
+from bluegreen import prune_recipe, recover, release, rollback, signals, status
+from bluegreen.edge import RunningEdge, Stored
 from bluegreen.edge.registry import Registry
 from bluegreen.host import Host, look
 from bluegreen.ledger import Ledger
@@ -41,7 +37,6 @@ from bluegreen.model import (
 from bluegreen.revision import Revision
 from bluegreen.settings import Settings
 from bluegreen.state import State
-from bluegreen.steps import keep
 from kit.fakes import WEB_ROOT, FakeCaddy, FakeClient, FakeEngine, site_files
 from kit.faults import Fault, Faults, Killed, Kind
 from kit.projects import version_of
@@ -329,65 +324,6 @@ class World:
                 path.write_bytes(content)
                 path.chmod(facts.st_mode)
                 os.utime(path, (facts.st_atime, facts.st_mtime))
-
-
-# --- time and threads -------------------------------------------------------
-
-
-class _Clock:
-    """Waiting costs nothing."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds + 0.001
-
-
-class Moments(datetime):
-    """A minute passes between two releases, unless somebody sets the clock."""
-
-    minutes = 0
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Self:
-        Moments.minutes += 1
-        base = cls(2026, 3, 1, 12, 0, tzinfo=tz)
-        return base + timedelta(minutes=Moments.minutes)
-
-
-class _OneByOne:
-    """`ThreadPoolExecutor` without threads: acts come in the same order each time."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def map(self, call: Callable[..., Any], *each: Any) -> list[Any]:
-        return [call(*args) for args in zip(*each, strict=False)]
-
-
-@contextmanager
-def fast() -> Iterator[None]:
-    """Virtual time, and one thing after the other."""
-    clock = _Clock()
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(poll, "time", clock))
-        for module in (proof, examining, keep, stores):
-            stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", _OneByOne))
-        for module in (asset_route, stores):  # a configuration as small as may be
-            stack.enter_context(mock.patch.object(module, "CLASSES", 2))
-        for recipe in (release, rollback):
-            stack.enter_context(mock.patch.object(recipe, "datetime", Moments))
-        yield
 
 
 def _is_same(path: Path, content: bytes, facts: os.stat_result) -> bool:
