@@ -56,6 +56,7 @@ def seesaw(client: docker.DockerClient) -> Iterator[Seesaw]:
     host = Host(client)
     try:
         host.up()
-        yield Seesaw(host)
+        config = {"drain": {"timeout": "5s"}, "gate": {"passes": 1, "timeout": "10s"}}
+        yield Seesaw.begun(host.site(config=config))
     finally:
         host.remove()

@@ -14,9 +14,10 @@ import docker
 import pytest
 
 from bluegreen.state import State
+from kit.aftermath import assert_whole
 from kit.clocks import Clock
+from kit.crowd import users_of
 from kit.halting import Halted, before
-from kit.whole import assert_whole, users_of
 from kit.world import Bluegreen, Host, Ran, Site
 
 _HOUR = 3600

@@ -8,7 +8,7 @@ import pytest
 from docker.models.containers import Container
 
 from kit import machine
-from kit.aftermath import assert_in_order, assert_truthful, wait_until_served
+from kit.aftermath import assert_truthful, assert_whole, wait_until_served
 from kit.crowd import Crowd
 from kit.halting import Place
 from kit.seesaw import Seesaw
@@ -63,7 +63,7 @@ def test_a_candidate_that_dies_before_the_switch(seesaw: Seesaw, place: Place, d
         ran = command.wait().expect(4)
         assert "candidate" in ran.error["message"], ran
         assert_truthful(seesaw.site, ran, before, to)
-        assert_in_order(seesaw.site, before)
+        assert_whole(seesaw.site, before)
         tally = users.assert_served(before)
         report = wrk.report()
         report.assert_nothing_lost(at_least=100)
@@ -85,7 +85,7 @@ def test_a_release_that_dies_while_the_old_one_still_runs(
         assert "the new release" in ran.error["message"], ran
         assert ran.document["debris"] == []
         assert_truthful(seesaw.site, ran, before, to)
-        assert_in_order(seesaw.site, before)
+        assert_whole(seesaw.site, before)
         assert seesaw.site.containers()[0].attrs["HostConfig"]["RestartPolicy"]["Name"] != "no"
         tally = users.assert_served(before, to)
     print(f"new release {dies.__name__} in {place}: {tally}")
@@ -101,7 +101,7 @@ def test_a_release_that_dies_when_the_old_one_is_gone_is_told(seesaw: Seesaw) ->
     assert "exited with code 137" in debris
     assert "bluegreen rollback" in debris
     seesaw.site.bluegreen("rollback", expect=0)
-    assert_in_order(seesaw.site, before)
+    assert_whole(seesaw.site, before)
 
 
 @pytest.mark.parametrize("dies", [killed, removed], ids=named)
@@ -124,7 +124,7 @@ def test_live_that_somebody_kills_is_told_and_healed_by_a_release(
         wait_until_served(seesaw.site)
         users.expect_all()
         release.wait().expect(0)
-        assert_in_order(seesaw.site, to)
+        assert_whole(seesaw.site, to)
         tally = users.assert_served(before, to)
     print(f"live {dies.__name__} by hand: {tally}; verify took {found.seconds:.1f} s")
 

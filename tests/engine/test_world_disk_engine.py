@@ -15,9 +15,10 @@ import docker
 import pytest
 
 from kit import images
+from kit.aftermath import assert_whole
+from kit.crowd import users_of
 from kit.halting import Halted, before
 from kit.small_engine import SmallEngine
-from kit.whole import assert_whole, users_of
 from kit.world import Host, Ran, Site
 
 

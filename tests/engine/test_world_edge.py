@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from kit import machine
-from kit.aftermath import assert_in_order, assert_truthful, wait_until_served
+from kit.aftermath import assert_truthful, assert_whole, wait_until_served
 from kit.crowd import Crowd
 from kit.halting import Place
 from kit.seesaw import Seesaw
@@ -62,7 +62,7 @@ def test_an_edge_that_somebody_restarts_in_mid_release(seesaw: Seesaw, place: Pl
         ran = command.wait().expect(0)
         assert_truthful(seesaw.site, ran, before, to)
         assert ran.document["warnings"] == [], ran
-        assert_in_order(seesaw.site, to)
+        assert_whole(seesaw.site, to)
         print(f"edge restarted in {place}: {users.assert_served_again(before, to)}")
 
 
@@ -96,4 +96,4 @@ def reset_restart_backoff(seesaw: Seesaw) -> None:
 def assert_healed_by_the_next_command(seesaw: Seesaw) -> None:
     served = seesaw.served
     seesaw.site.bluegreen("recover", expect=0)
-    assert_in_order(seesaw.site, served)
+    assert_whole(seesaw.site, served)

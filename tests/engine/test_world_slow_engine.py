@@ -18,10 +18,11 @@ import docker
 import pytest
 
 from kit import output
+from kit.aftermath import assert_whole
+from kit.crowd import users_of
 from kit.engines import EngineDoor
 from kit.registry import registry
-from kit.turns import Turns
-from kit.whole import assert_whole, users_of
+from kit.seesaw import VERSIONS, Seesaw
 from kit.world import Bluegreen, Host, Running, Site
 
 PATIENCE = 1  # seconds for an answer
@@ -30,31 +31,31 @@ PULL = r"POST .*/images/create"
 
 @dataclass(frozen=True, slots=True)
 class SlowRelease:
-    turns: Turns
+    seesaw: Seesaw
     door: EngineDoor
     running: Running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def slow_release(client: docker.DockerClient) -> Iterator[SlowRelease]:
-    """Of v2, each answer of the engine a second late. It takes a minute: it is begun before all
-    tests of this file, on an edge of its own, and looked at by the last."""
+    """Of the second version, each answer of the engine a second late. It takes a minute: it is
+    begun before all tests of this file, on an edge of its own, and looked at by the last."""
     host = Host(client)
     try:
         host.up()
-        turns = Turns.begun(host.site())
+        seesaw = Seesaw.begun(host.site())
         with EngineDoor(host.root / "slow.sock") as door:
             door.slow(1.0)
-            with users_of(turns.site, case="each answer a second late", pause=0.05):
-                command = turns.site.bluegreen.amid(DOCKER_HOST=door.address)
-                yield SlowRelease(turns, door, command.start(*turns.next))
+            with users_of(seesaw.site, case="each answer a second late", pause=0.05):
+                command = seesaw.site.bluegreen.amid(DOCKER_HOST=door.address)
+                yield SlowRelease(seesaw, door, command.start(*seesaw.argv(VERSIONS[1])))
     finally:
         host.remove()
 
 
 @pytest.fixture(scope="module")
-def turns(shared_host: Host) -> Turns:
-    return Turns.begun(shared_host.site())
+def seesaw(shared_host: Host) -> Seesaw:
+    return Seesaw.begun(shared_host.site())
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ class Silence:
 
     at: str
     code: int = 7
-    serves: str = "v1"
+    serves: str = VERSIONS[0]
     builder: str = ""  # "": of an image that is given
     pull: bool = False
     says: str = "it took too long"
@@ -95,7 +96,7 @@ SILENCES = (
     Silence(r"GET .*/info"),
     Silence(r"POST .*/containers/create\?name=bg-s\w+-\d+-\d+-\w+$"),
     Silence(r"POST .*/update"),
-    Silence(r"POST .*/stop", code=9, serves="v2"),
+    Silence(r"POST .*/stop", code=9, serves=VERSIONS[1]),
     Silence(r"POST /(grpc|session)", code=3, builder="buildx", says="longer than 3 s"),
     Silence(r"POST .*/build\?", code=3, builder="classic", says="longer than 3 s"),
     Silence(PULL, pull=True),
@@ -103,21 +104,21 @@ SILENCES = (
 
 
 def test_an_engine_that_falls_silent_ends_the_command_wherever_it_is(
-    turns: Turns, client: docker.DockerClient, host: Host, tmp_path: Path
+    seesaw: Seesaw, client: docker.DockerClient, host: Host, tmp_path: Path
 ) -> None:
     """All at once, each on a site of its own: most of it is waiting."""
-    sites = [Turns.begun(host.site(), turns.images).site for _ in SILENCES]
+    sites = [Seesaw.begun(host.site(), seesaw.images).site for _ in SILENCES]
     with ExitStack() as stack:
         ref = f"{stack.enter_context(registry(tmp_path))}/web:live"
-        push(client, turns.images["v2"], ref)
+        push(client, seesaw.images[VERSIONS[1]], ref)
         stack.enter_context(users_of(*sites, case="an engine that falls silent"))
         running = []
         for silence, site in zip(SILENCES, sites, strict=True):
             build = {"builder": silence.builder or "auto", "timeout": "3s"}
-            site.write("v2", files=10, config={"build": build})
+            site.write(VERSIONS[1], files=10, config={"build": build})
             door = stack.enter_context(EngineDoor(host.root / f"{len(running)}.sock"))
             door.hang(silence.at)
-            image = ref if silence.pull else turns.images["v2"]
+            image = ref if silence.pull else seesaw.images[VERSIONS[1]]
             argv = ("release",) if silence.builder else ("release", "--image", image)
             running.append(through(door, site).start(*argv))
         with ThreadPoolExecutor() as waiting:
@@ -141,10 +142,10 @@ def heal(site: Site) -> None:
     assert_whole(site)
 
 
-def test_a_command_that_only_looks_does_not_hang_either(turns: Turns, door: EngineDoor) -> None:
+def test_a_command_that_only_looks_does_not_hang_either(seesaw: Seesaw, door: EngineDoor) -> None:
     door.hang(r"GET .*/containers/")
     looks = ("status", "verify", "history", "logs", "edge status")
-    for running in [through(door, turns.site).start(*verb.split()) for verb in looks]:
+    for running in [through(door, seesaw.site).start(*verb.split()) for verb in looks]:
         ran = running.wait().expect(7)
         assert "it took too long" in ran.error["message"]
         assert ran.error["hint"]
@@ -159,73 +160,73 @@ def test_a_command_that_only_looks_does_not_hang_either(turns: Turns, door: Engi
     ids=["the body of a creation", "the head of every act"],
 )
 def test_an_act_whose_answer_breaks_off_is_looked_up(
-    turns: Turns, door: EngineDoor, request: pytest.FixtureRequest, answer: str, after: int
+    seesaw: Seesaw, door: EngineDoor, request: pytest.FixtureRequest, answer: str, after: int
 ) -> None:
     door.break_off(answer, after)
-    wanted = turns.other
-    with users_of(turns.site, case=f"broken off in {request.node.callspec.id}"):
-        ran = through(door, turns.site)(*turns.next, expect=0)
+    wanted = seesaw.other
+    with users_of(seesaw.site, case=f"broken off in {request.node.callspec.id}"):
+        ran = through(door, seesaw.site)(*seesaw.argv(wanted), expect=0)
         assert ran.document["debris"] == []
-        assert turns.served == wanted
-        assert_whole(turns.site)
+        assert seesaw.served == wanted
+        assert_whole(seesaw.site)
 
 
 @pytest.mark.parametrize("after", [100, 400, 20_000])
 def test_an_archive_that_breaks_off_is_not_taken_for_the_image(
-    turns: Turns, door: EngineDoor, after: int
+    seesaw: Seesaw, door: EngineDoor, after: int
 ) -> None:
     """In its head, right behind it, and in the middle of a file."""
     door.break_off(r"GET .*/archive", after)
-    live = turns.served
-    with users_of(turns.site, case=f"an archive broken off after {after} bytes"):
-        ran = through(door, turns.site)(*turns.next).expect(7)
+    live = seesaw.served
+    with users_of(seesaw.site, case=f"an archive broken off after {after} bytes"):
+        ran = through(door, seesaw.site)(*seesaw.argv(seesaw.other)).expect(7)
         assert "gave no answer" in ran.error["message"]
         assert ran.document["debris"] == []
-        assert turns.served == live
-        assert_whole(turns.site)
+        assert seesaw.served == live
+        assert_whole(seesaw.site)
 
 
 @pytest.mark.parametrize(
     ("builder", "answer", "code"), [("buildx", "/grpc", 3), ("classic", r"/build\?", 7)]
 )
 def test_a_build_whose_output_breaks_off_is_no_fault_of_the_dockerfile(
-    turns: Turns, door: EngineDoor, builder: str, answer: str, code: int
+    seesaw: Seesaw, door: EngineDoor, builder: str, answer: str, code: int
 ) -> None:
-    turns.site.write("v9", files=10, config={"build": {"builder": builder}})
+    seesaw.site.write("v11", files=10, config={"build": {"builder": builder}})
     door.break_off(rf"POST \S*{answer}", 1500)
-    live = turns.served
-    with users_of(turns.site, case=f"a build by {builder} broken off"):
-        ran = through(door, turns.site)("release").expect(code)
+    live = seesaw.served
+    with users_of(seesaw.site, case=f"a build by {builder} broken off"):
+        ran = through(door, seesaw.site)("release").expect(code)
         assert "docker" in ran.error["hint"]
         assert "Dockerfile" not in ran.error["hint"]
         assert ran.document["debris"] == []
-        assert turns.served == live
-        heal(turns.site)  # the engine may have finished its build
+        assert seesaw.served == live
+        heal(seesaw.site)  # the engine may have finished its build
 
 
 def test_a_pull_that_breaks_off_never_releases_the_image_that_is_here(
-    turns: Turns, door: EngineDoor, client: docker.DockerClient, tmp_path: Path
+    seesaw: Seesaw, door: EngineDoor, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     """The tag names an older image on this host; the registry has what was asked for."""
-    live = turns.served
+    live = seesaw.served
     with registry(tmp_path) as address:
         ref = f"{address}/web:live"
-        push(client, turns.images[live], ref)
-        client.images.get(turns.images[turns.other]).tag(ref)
-        turns.site.write("v9", files=10, config={"build": {"pull": True}})
+        push(client, seesaw.images[live], ref)
+        client.images.get(seesaw.images[seesaw.other]).tag(ref)
+        seesaw.site.write("v11", files=10, config={"build": {"pull": True}})
         door.break_off(PULL, 300)
-        with users_of(turns.site, case="a pull broken off"):
-            ran = through(door, turns.site)("release", "--image", ref).expect(7)
+        with users_of(seesaw.site, case="a pull broken off"):
+            ran = through(door, seesaw.site)("release", "--image", ref).expect(7)
             assert f"pull {ref}" in ran.error["message"]
-            assert turns.served == live
-            assert_whole(turns.site)
+            assert seesaw.served == live
+            assert_whole(seesaw.site)
         client.images.remove(ref)
 
 
-def test_a_log_that_breaks_off_is_no_empty_log(turns: Turns, door: EngineDoor) -> None:
+def test_a_log_that_breaks_off_is_no_empty_log(seesaw: Seesaw, door: EngineDoor) -> None:
     door.break_off(r"GET .*/logs", 230)
-    live = turns.site.bluegreen("status").document["live"]["id"]
-    ran = through(door, turns.site)("logs", live).expect(7)
+    live = seesaw.site.bluegreen("status").document["live"]["id"]
+    ran = through(door, seesaw.site)("logs", live).expect(7)
     assert "read the log" in ran.error["message"]
 
 
@@ -236,5 +237,5 @@ def test_an_engine_that_is_slow_costs_time_and_nothing_else(slow_release: SlowRe
     ran = slow_release.running.wait().expect(0)
     assert ran.document["debris"] == []
     assert ran.seconds > len(slow_release.door.asked) > 40
-    assert slow_release.turns.served == "v2"
-    assert_whole(slow_release.turns.site)
+    assert slow_release.seesaw.served == VERSIONS[1]
+    assert_whole(slow_release.seesaw.site)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from pathlib import Path
 
-from bluegreen.ledger import Ledger
-from bluegreen.model import LedgerRow
 from bluegreen.state import State
 from kit.loads import LOSSES
 from kit.world import Ran, Site
@@ -34,20 +32,33 @@ def assert_truthful(site: Site, ran: Ran, before: str, to: str) -> None:
     assert live is None or live["id"] in site.live(), f"{site.live()} is live, after {ran}"
 
 
-def assert_in_order(site: Site, served: str) -> None:
-    """Users get `served`, and nothing is there but what that and a way back need."""
-    assert site.host.get(site).version == served
-    assert site.bluegreen("status", expect=0).document["amiss"] == []
+def assert_whole(site: Site, served: str = "") -> None:
+    """Pointer, engine and ledger agree; nothing is there but what `served` (default: whatever
+    is live) and a way back need; nothing is amiss, and nothing is left to recover."""
+    assert site.bluegreen("recover", expect=0).outcome == "unchanged"
+    version = site.host.get(site).version
+    assert version == (served or version) != ""
+    status = site.bluegreen("status", expect=0).document
+    assert status["amiss"] == []
+    assert status["upstream"] == site.live()
     found = [(one.name, one.status) for one in site.containers()]
     assert found == [(site.live().partition(":")[0], "running")]
-    rows = _rows(site)
-    assert all(row.outcome for row in rows), "a release has no end in the ledger"
-    assert set(site.images()) <= {row.release.image for row in rows if row.was_live}
-    state = State(site.host.state_dir)
-    left = [path for path in state.root.rglob(".*") if path.is_file()]
-    assert left + list((state.store / site.name / "tmp").glob("*")) == []
+    rows = site.bluegreen("history", expect=0).document["releases"]
+    assert all(row["outcome"] for row in rows), "a release has no end in the ledger"
+    live = next(row for row in rows if row["id"] == status["live"]["id"])
+    assert live["was_live"]
+    own = {image for image in site.images() if image.startswith(f"bluegreen/{site.name}:")}
+    assert own <= {row["image"] for row in rows if row["was_live"]}
+    assert temporary_files(site) == []
     networks = site.host.client.networks.list(names=[site.host.name])
     assert [one.name for one in networks] == [site.host.name]
+
+
+def temporary_files(site: Site) -> list[Path]:
+    """What a command that was cut short may leave in the state folder."""
+    state = State(site.host.state_dir)
+    found = [path for path in state.root.rglob(".*") if path.is_file()]
+    return found + list((state.store / site.name / "tmp").glob("*"))
 
 
 def _version(site: Site) -> str:
@@ -55,9 +66,3 @@ def _version(site: Site) -> str:
         return site.host.get(site).version
     except LOSSES:
         return ""
-
-
-def _rows(site: Site) -> tuple[LedgerRow, ...]:
-    state = State(site.host.state_dir)
-    with closing(Ledger(state.ledger, state.file_mode)) as ledger:
-        return ledger.history(site.name)

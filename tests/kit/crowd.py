@@ -5,17 +5,24 @@ with Crowd(site) as users:
     users.expect_all()      # from here on every request must be answered
     ...
 users.assert_served_again("v1", "v2")
+
+with users_of(site, case="a full disk"):
+    ...                     # trouble that no request may be lost in
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from kit import output
 from kit.loads import Failure, NoRetryClient
 from kit.world import Site
+
+_LIMIT = 550.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +96,36 @@ class Crowd(AbstractContextManager["Crowd"]):
         found = self.assert_served(*versions)
         assert found.lost, f"nobody noticed an outage: {found}"
         return found
+
+
+@contextmanager
+def users_of(*sites: Site, case: str, at_least: int = 100, pause: float = 0.01) -> Iterator[None]:
+    """Users who never retry, with a new connection for each request and with one kept alive.
+
+    The more sites, the longer the `pause` (seconds) of each user between two requests.
+    """
+    with ExitStack() as stack:
+        loads = [
+            stack.enter_context(
+                NoRetryClient(
+                    site.host.url,
+                    host=site.hostname,
+                    keep_alive=kept,
+                    threads=2,
+                    pause=pause * len(sites),
+                    limit=_LIMIT,
+                )
+            )
+            for site in sites
+            for kept in (False, True)
+        ]
+        yield
+        reports = [load.report() for load in loads]
+    facts = {
+        "requests": sum(report.requests for report in reports),
+        "lost": sum(report.lost for report in reports),
+    }
+    output.keep(f"world-{case.replace(' ', '-')}", facts)
+    for report in reports:
+        report.assert_nothing_lost(at_least=at_least // len(reports))
+        assert "" not in report.versions, f"an answer that is no release's: {report.versions}"

@@ -1,9 +1,16 @@
-"""A site with two versions as images, released in turn: each release replaces a live one."""
+"""A live site, and an image of each of two versions that take turns: each release replaces one.
+
+seesaw = Seesaw.begun(host.site())
+seesaw.start(seesaw.other)            # a release of the version that is not live, under way
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
+from kit.aftermath import assert_whole
 from kit.halting import Halted, Place
 from kit.world import Host, Ran, Running, Site
 
@@ -11,15 +18,22 @@ VERSIONS = ("v9", "v10")  # pages of two sizes: no server takes the one for the 
 _FILES = 10  # the fewest that a project has: what is proven here is not their number
 
 
+@dataclass(frozen=True, slots=True)
 class Seesaw:
-    """The first version is live."""
+    site: Site
+    images: Mapping[str, str]  # version → reference
 
-    def __init__(self, host: Host, **config: Any) -> None:
-        settings = {"drain": {"timeout": "5s"}, "gate": {"passes": 1, "timeout": "10s"}, **config}
-        self.host = host
-        self.site: Site = host.site(config=settings, files=_FILES)
-        self._images = {version: self.site.image_of(version, files=_FILES) for version in VERSIONS}
-        self.release(VERSIONS[0]).expect(0)
+    @classmethod
+    def begun(cls, site: Site, images: Mapping[str, str] | None = None) -> Self:
+        """The first version is live. `images`: another site's, where they may be shared."""
+        made = images or {version: site.image_of(version, files=_FILES) for version in VERSIONS}
+        seesaw = cls(site, made)
+        seesaw.release(VERSIONS[0]).expect(0)
+        return seesaw
+
+    @property
+    def host(self) -> Host:
+        return self.site.host
 
     @property
     def served(self) -> str:
@@ -32,16 +46,22 @@ class Seesaw:
     def other(self) -> str:
         return next(version for version in VERSIONS if version != self.served)
 
+    def argv(self, version: str) -> tuple[str, ...]:
+        """The command that releases it."""
+        return ("release", "--image", self.images[version])
+
     def release(self, version: str) -> Ran:
-        return self.site.bluegreen(*self._argv(version))
+        return self.site.bluegreen(*self.argv(version))
 
     def start(self, version: str) -> Running:
         """A release of this version, under way."""
-        return self.site.bluegreen.start(*self._argv(version))
+        return self.site.bluegreen.start(*self.argv(version))
 
     def halted(self, place: Place, version: str) -> Halted:
         """A release of this version that comes to stand at the place."""
-        return Halted(self.site.bluegreen, place, *self._argv(version))
+        return Halted(self.site.bluegreen, place, *self.argv(version))
 
-    def _argv(self, version: str) -> tuple[str, ...]:
-        return ("release", "--image", self._images[version])
+    def assert_the_next_release_heals(self) -> None:
+        wanted = self.other
+        assert self.release(wanted).expect(0).document["debris"] == []
+        assert_whole(self.site, wanted)
