@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--faults",
         choices=("some", "all"),
         default="some",
-        help="all: every pair of faults on fakes, and every kill on the real engine (hours)",
+        help="all: every pair of faults on fakes, and every kill on the real engine (an hour)",
     )
     parser.addoption(
         "--soak", type=int, default=12, help="releases in a row in the soak; the proof is 100"

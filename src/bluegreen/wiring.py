@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluegreen import durable, log, report, signals, state
 from bluegreen.errors import BluegreenError, Interrupted
-from bluegreen.model import ErrorFacts, Outcome, Result
+from bluegreen.model import IDLE, ErrorFacts, Outcome, Result
 from bluegreen.ports import Say
 from bluegreen.settings import Settings, load
 
@@ -36,13 +36,14 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
     log.start(*([_to_stderr] if common.verbose else []))
     say = report.Progress(sys.stderr, quiet=common.quiet, verbose=common.verbose)
     site = ""
+    settings: Settings | None = None
     try:
         settings = load(common.config)
         site = settings.site
         _log_to_file(settings)
         result = act(settings, say)
     except BluegreenError as error:
-        result = _failed(command, site, error)
+        result = _failed(command, site, error, _pointed(settings))
     except Interrupted:
         result = _interrupted(command, site)
     except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
@@ -55,8 +56,20 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
     return result.exit_code
 
 
-def _failed(command: str, site: str, error: BluegreenError) -> Result:
+def _pointed(settings: Settings | None) -> Mapping[str, str]:
+    """Where users are sent, for an error that came before anybody could be asked."""
+    if settings is None:
+        return {}
+    try:
+        upstream = _state(settings).pointer(settings.site).read_text().strip()
+    except OSError:
+        return {}  # no release yet, or a switch without a pointer
+    return {} if upstream == IDLE else {"upstream": upstream}
+
+
+def _failed(command: str, site: str, error: BluegreenError, pointed: Mapping[str, str]) -> Result:
     return Result(
+        detail=pointed,
         command=command,
         outcome=Outcome.FAILED,
         site=site,
@@ -102,8 +115,7 @@ def _to_stderr(logger: Logger) -> None:
 
 def _log_to_file(settings: Settings) -> None:
     """Debug lines and tracebacks, where the state folder is there and may be written."""
-    root = Path(settings.edge.state_dir) if settings.edge.state_dir else state.default_root()
-    there = state.State(root)
+    there = _state(settings)
 
     def to_file(logger: Logger) -> None:
         try:
@@ -124,3 +136,8 @@ def _log_to_file(settings: Settings) -> None:
 
     if os.access(there.log.parent, os.W_OK):
         log.also(to_file)
+
+
+def _state(settings: Settings) -> state.State:
+    folder = settings.edge.state_dir
+    return state.State(Path(folder) if folder else state.default_root())

@@ -154,6 +154,9 @@ def test_without_an_engine_the_endpoint_is_named(host: Host) -> None:
     lost = Bluegreen(site.project.folder, {"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     ran = lost("release").expect(7)
     assert "/nowhere/docker.sock" in ran.error["message"]
+    assert "upstream" not in ran.document  # nothing is live yet
+    site.bluegreen("release", expect=0)
+    assert lost("release").expect(7).document["upstream"] == site.live()
 
 
 def test_an_edge_that_is_killed_in_mid_release_fails_it_and_heals(

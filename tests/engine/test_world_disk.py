@@ -145,6 +145,7 @@ def test_on_a_read_only_disk_no_command_begins_and_each_says_why(world: World) -
             assert said == f"{world.folder} is on a read-only file system"
             assert "owner" not in ran.error["hint"]
             assert str(world.folder) in ran.error["hint"]
+            assert ran.document["upstream"] == world.site.live()
         assert world.seesaw.served == live
         world.disk.writable()
         world.seesaw.assert_the_next_release_heals()

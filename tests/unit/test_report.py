@@ -116,6 +116,20 @@ def test_nothing_is_said_of_what_is_live_where_it_could_not_be_asked(
     assert "live:" not in capsys.readouterr().err
 
 
+def test_where_only_the_pointer_can_be_read_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ErrorFacts(code=7, message="no engine answers", hint="start it")
+    result = Result(
+        command="release",
+        outcome=Outcome.FAILED,
+        site="web",
+        error=error,
+        detail={"upstream": "bg-web-20260301-120000-abcd:80"},
+    )
+    report.show(result, as_json=False, quiet=False)
+    assert "live, by its pointer: bg-web-20260301-120000-abcd:80" in capsys.readouterr().err
+    assert report.document(result)["upstream"] == "bg-web-20260301-120000-abcd:80"
+
+
 def test_what_stayed_is_named_with_the_command_that_removes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
