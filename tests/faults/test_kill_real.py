@@ -24,8 +24,6 @@ from kit.faults import Act, Sort
 from kit.loads import NoRetryClient
 from kit.world import Host, Site
 
-#: By default so many deaths, spread evenly over the acts; those around the switch are all tried.
-_DEATHS = 36
 _RELEASE_EVERY = 6
 _VERSIONS = ("v1", "v2")
 
@@ -83,16 +81,11 @@ def _acts(site: Site, folder: Path) -> list[Act]:
 
 
 def _deaths(acts: list[Act], thorough: bool) -> list[Death]:
-    """Reads change nothing: a death before one is a death after the write before it."""
+    """After every write. Reads change nothing: a death before any act is one after the write
+    before it, and that before the first leaves nothing."""
     if thorough:
         return [Death(n, when, act) for n, act in enumerate(acts) for when in ("before", "after")]
-    writes = [Death(n, "after", act) for n, act in enumerate(acts) if act.sort is Sort.WRITE]
-    switch = next(n for n, act in enumerate(acts) if act.name == "put_in_place")
-    near = [one for one in writes if abs(one.number - switch) <= 12]
-    near.append(Death(switch, "before", acts[switch]))
-    far = [one for one in writes if one not in near]
-    step = max(1, -(-len(far) // max(1, _DEATHS - len(near))))
-    return sorted(near + far[::step], key=lambda death: (death.number, death.when))
+    return [Death(n, "after", act) for n, act in enumerate(acts) if act.sort is Sort.WRITE]
 
 
 def _die(site: Site, death: Death) -> None:
