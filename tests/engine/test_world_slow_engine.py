@@ -197,7 +197,7 @@ def test_a_build_whose_output_breaks_off_is_no_fault_of_the_dockerfile(
     live = seesaw.served
     with users_of(seesaw.site, case=f"a build by {builder} broken off"):
         ran = through(door, seesaw.site)("release").expect(code)
-        assert "docker" in ran.error["hint"]
+        assert "docker" in ran.error["hint"], ran.error
         assert "Dockerfile" not in ran.error["hint"]
         assert ran.document["debris"] == []
         assert seesaw.served == live

@@ -55,10 +55,11 @@ def assert_whole(site: Site, served: str = "") -> None:
 
 
 def temporary_files(site: Site) -> list[Path]:
-    """What a command that was cut short may leave in the state folder."""
+    """What a command that was cut short may leave in the state folder; other sites' stay theirs."""
     state = State(site.host.state_dir)
-    found = [path for path in state.root.rglob(".*") if path.is_file()]
-    return found + list((state.store / site.name / "tmp").glob("*"))
+    places = (state.root, state.routes, state.sites / site.name, state.store / site.name / "tmp")
+    found = [path for place in places if place.is_dir() for path in place.iterdir()]
+    return [path for path in found if path.name.startswith(".") or path.parent.name == "tmp"]
 
 
 def _version(site: Site) -> str:
