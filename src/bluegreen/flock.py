@@ -78,7 +78,19 @@ def owner_of(path: Path) -> dict[str, Any]:
         return {}
     except PermissionError:
         pass  # alive, and somebody else's
-    return dict(owner)
+    return dict(owner) if _is_locked(path) else {}
+
+
+def _is_locked(path: Path) -> bool:
+    """By the kernel's list, for taking it to find out might fail another command just then.
+
+    A number alone may be a dead process's that nobody has taken note of, or another's by now.
+    """
+    try:
+        inode, locks = path.stat().st_ino, Path("/proc/locks").read_text()
+    except OSError:
+        return True  # nothing is known but the number
+    return any(line.split()[5].endswith(f":{inode}") for line in locks.splitlines())
 
 
 def _open(path: Path) -> int:

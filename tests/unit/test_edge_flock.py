@@ -50,9 +50,15 @@ def test_a_waiter_is_told_who_holds_it_and_in_which_step(path: Path) -> None:
             assert part in caught.value.message
         assert flock.owner_of(path)["step"] == "gate"
         holder.kill()
-    assert flock.owner_of(path) == {}
+        os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+        assert flock.owner_of(path) == {}, "dead, though nobody has taken note of it"
     with flock.held(path, {"command": "other"}, 0):
         assert flock.owner_of(path)["pid"] == os.getpid()
+    assert flock.owner_of(path) == {}
+
+
+def test_a_number_that_another_process_has_by_now_holds_nothing(path: Path) -> None:
+    path.write_text(f'{{"pid": {os.getppid()}, "command": "bluegreen release"}}')
     assert flock.owner_of(path) == {}
 
 
