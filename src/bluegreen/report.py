@@ -133,7 +133,7 @@ def _show_error(result: Result) -> None:
     if result.live_known:
         _say(_live_sentence(result), sys.stderr)
     elif upstream := result.detail.get("upstream"):
-        _say(f"live, by its pointer: {upstream}", sys.stderr)
+        _say(f"stored as live: {upstream}", sys.stderr)
     if error.hint:
         _say(f"next: {error.hint}", sys.stderr)
 

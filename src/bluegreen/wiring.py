@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluegreen import durable, log, report, signals, state
-from bluegreen.errors import BluegreenError, Interrupted
+from bluegreen.errors import BluegreenError, EdgeError, Interrupted
 from bluegreen.model import IDLE, ErrorFacts, Outcome, Result
 from bluegreen.ports import Say
 from bluegreen.settings import Settings, load
@@ -43,7 +43,7 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
         _log_to_file(settings)
         result = act(settings, say)
     except BluegreenError as error:
-        result = _failed(command, site, error, _pointed(settings))
+        result = _failed(command, site, error, _stored(settings))
     except Interrupted:
         result = _interrupted(command, site)
     except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
@@ -56,20 +56,23 @@ def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) ->
     return result.exit_code
 
 
-def _pointed(settings: Settings | None) -> Mapping[str, str]:
-    """Where users are sent, for an error that came before anybody could be asked."""
+def _stored(settings: Settings | None) -> Mapping[str, str]:
+    """What is stored as live, for an error that came before anybody could be asked."""
     if settings is None:
         return {}
+    from bluegreen.edge.registry import Registry
+
+    registry = Registry(_state(settings))
     try:
-        upstream = _state(settings).pointer(settings.site).read_text().strip()
-    except OSError:
-        return {}  # no release yet, or a switch without a pointer
+        route = registry.routes().get(settings.site)
+        upstream = IDLE if route is None else registry.dial(route)
+    except EdgeError:
+        return {}  # the error at hand says more
     return {} if upstream == IDLE else {"upstream": upstream}
 
 
-def _failed(command: str, site: str, error: BluegreenError, pointed: Mapping[str, str]) -> Result:
+def _failed(command: str, site: str, error: BluegreenError, stored: Mapping[str, str]) -> Result:
     return Result(
-        detail=pointed,
         command=command,
         outcome=Outcome.FAILED,
         site=site,
@@ -81,6 +84,7 @@ def _failed(command: str, site: str, error: BluegreenError, pointed: Mapping[str
             problems=tuple(getattr(error, "problems", ())),
             evidence=error.evidence,
         ),
+        detail=stored,
     )
 
 

@@ -134,11 +134,7 @@ def test_labels_hold_the_commits_time_and_nothing_that_is_unknown() -> None:
     ("said", "hint"),
     [
         ("failed to receive status: rpc error: code = Unavailable desc = EOF", "docker version"),
-        (
-            "rpc error: code = Canceled desc = grpc: the client connection is closing",
-            "docker version",
-        ),
-        ("failed to receive status: unexpected EOF", "docker version"),
+        ("failed to list workers: Unavailable: error reading from server: EOF", "docker version"),
         ("Cannot connect to the Docker daemon at unix:///x. Is it running?", "docker version"),
         ("write /x: no space left on device", "free space"),
         ("vite: cannot resolve ./App", "correct the Dockerfile"),

@@ -116,7 +116,9 @@ def test_nothing_is_said_of_what_is_live_where_it_could_not_be_asked(
     assert "live:" not in capsys.readouterr().err
 
 
-def test_where_only_the_pointer_can_be_read_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_stored_as_live_is_told_where_nobody_could_be_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     error = ErrorFacts(code=7, message="no engine answers", hint="start it")
     result = Result(
         command="release",
@@ -126,7 +128,7 @@ def test_where_only_the_pointer_can_be_read_it_is_told(capsys: pytest.CaptureFix
         detail={"upstream": "bg-web-20260301-120000-abcd:80"},
     )
     report.show(result, as_json=False, quiet=False)
-    assert "live, by its pointer: bg-web-20260301-120000-abcd:80" in capsys.readouterr().err
+    assert "stored as live: bg-web-20260301-120000-abcd:80" in capsys.readouterr().err
     assert report.document(result)["upstream"] == "bg-web-20260301-120000-abcd:80"
 
 

@@ -45,9 +45,7 @@ _HINTS = (
     ),
     (r"no space left on device", "free space: bluegreen prune, docker system df"),
     (
-        r"code = (unavailable|canceled|internal)|cannot connect to the docker daemon"
-        r"|error during connect|transport is closing|connection is closing|unexpected eof"
-        r"|context canceled|no active session",
+        r"(code = |: )unavailable|cannot connect to the docker daemon|error during connect",
         "the engine went away in the middle of the build: docker version, then run the same"
         " command again",
     ),
