@@ -17,6 +17,7 @@ import pytest
 import bluegreen
 from kit.fake_world import Saved, World
 from kit.faults import Fault, Kind, unsorted
+from kit.likeness import likeness
 from kit.scenarios import (
     SCENARIOS,
     Scenario,
@@ -101,6 +102,18 @@ def test_a_release_alone_heals_any_death(name: str, world: World) -> None:
     """Nobody needs to know of `recover`."""
     deaths = (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.GONE)
     _each_single(SCENARIOS[name], world, lambda: assert_releases(world), deaths)
+
+
+def test_worlds_are_alike_where_only_chance_and_time_differ(world: World) -> None:
+    """What `test_any_two_faults` leaves out rests on it."""
+    world.release("v1")
+    saved = world.save()
+    seen = set()
+    for version, image in (("v2", {}), ("v2", {}), ("v3", {}), ("v2", {"status": 500})):
+        world.restore(saved)
+        world.release(version, **image)
+        seen.add(likeness(world))
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -28,7 +28,11 @@ def likeness(world: World) -> str:
     seen = world.dump()
     seen["flights"] = world.caddy.flights
     seen["networks"] = world.engine.networks
-    seen["plans"] = [(one.plan, one.image_id) for one in world.engine.by_id.values()]
+    seen["built"] = sorted(world.engine.made_images)
+    seen["containers"] = [
+        (one.plan, one.image_id, one.status, one.exit_code, one.restart, sorted(one.networks))
+        for one in world.engine.by_id.values()
+    ]
     with closing(sqlite3.connect(world.state.ledger)) as ledger:
         ledger.row_factory = sqlite3.Row
         rows = [dict(row) for row in ledger.execute("select * from release order by id")]
