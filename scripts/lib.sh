@@ -104,9 +104,9 @@ ensure_venv() {
     printf '%s\n' "$stamp" >"$VENV/.made-from"
 }
 
-# The first Python that is new enough.
+# The first Python that is new enough, and not that of the environment which is to be made anew.
 find_python() {
-    local python
+    local python PATH=${PATH//"$VENV/bin:"/}
     for python in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
         if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$python"

@@ -7,6 +7,9 @@ import signal
 
 import pytest
 
+#: Files that take longest are begun first, so that no worker is left with one at the end.
+_LONGEST = ("test_load", "test_kill_real", "test_single", "test_pairs", "test_soak", "test_world")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,13 +23,24 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _turn(item.path.stem))
+
+
+def _turn(name: str) -> int:
+    return next((n for n, stem in enumerate(_LONGEST) if name.startswith(stem)), len(_LONGEST))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--faults",
-        choices=("some", "all"),
-        default="some",
-        help="all: every pair of faults on fakes, and every kill on the real engine (an hour)",
+        "--thorough",
+        action="store_true",
+        help="every pair of faults on fakes, every kill on the real engine, 100 releases in a row"
+        " (some two hours)",
     )
-    parser.addoption(
-        "--soak", type=int, default=12, help="releases in a row in the soak; the proof is 100"
-    )
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """The longest version of what is tried in samples otherwise."""
+    return bool(request.config.getoption("--thorough"))

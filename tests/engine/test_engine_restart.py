@@ -13,6 +13,8 @@ import pytest
 from kit import machine
 from kit.world import Host
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def engine_afterwards() -> Iterator[None]:

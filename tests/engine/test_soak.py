@@ -1,6 +1,6 @@
 """Release after release under mixed load: nothing lost, and nothing grows.
 
-`--soak N` says how many; by itself a short run, for the full proof `--soak 100`.
+By itself a short run; with `--thorough` the proof.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kit.streams import EventStream, SlowDownload, WebSocketSession
 from kit.world import Host, Site
 
 RETAIN = 3
+SHORT, WHOLE = 12, 100  # releases
 WARM = 10  # releases after which pools, caches and retained images have their size
 CONFIG: dict[str, Any] = {
     "retain": {"images": RETAIN},
@@ -68,8 +69,8 @@ def size_of(host: Host, site: Site) -> Size:
 
 
 @pytest.mark.timeout(7200)
-def test_nothing_is_lost_and_nothing_grows(bare_host: Host, request: pytest.FixtureRequest) -> None:
-    releases = max(WARM + 2, request.config.getoption("--soak"))
+def test_nothing_is_lost_and_nothing_grows(bare_host: Host, thorough: bool) -> None:
+    releases = WHOLE if thorough else SHORT
     bare_host.edge["tls"] = "internal"
     bare_host.up()
     site = bare_host.site("v0", behaviour=Behaviour.STREAMS, config=CONFIG, files=20)

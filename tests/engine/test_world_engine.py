@@ -18,6 +18,8 @@ from kit.crowd import Crowd
 from kit.halting import Place
 from kit.seesaw import Seesaw
 
+pytestmark = pytest.mark.alone
+
 #: Where the engine restarts, and how the release ends. A candidate that nobody was sent to has
 #: no restart policy: it does not come back, and is rejected as what it then is.
 RESTARTS = {

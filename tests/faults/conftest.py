@@ -40,8 +40,3 @@ def client() -> Iterator[docker.DockerClient]:
     client.ping()
     yield client
     client.close()
-
-
-@pytest.fixture(scope="session")
-def thorough(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--faults") == "all")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +16,9 @@ from pathlib import Path
 import docker
 import pytest
 
-import bluegreen
-import kit
 from kit.faults import Act, Sort
 from kit.loads import NoRetryClient
-from kit.world import Host, Site
+from kit.world import Host, Ran, Site
 
 _RELEASE_EVERY = 6
 _VERSIONS = ("v1", "v2")
@@ -92,7 +88,7 @@ def _die(site: Site, death: Death) -> None:
     to = _other(site)
     ended = _run(site, "release", "--image", _image(site, to), fate=(death.when, str(death.number)))
     # A run with less to put away has fewer acts than the one that was counted.
-    assert ended.returncode in (-signal.SIGKILL, 0), f"{death}: {ended.stderr}"
+    assert ended.code in (-signal.SIGKILL, 0), f"{death}: {ended}"
     assert site.host.get(site).version in _VERSIONS, death
 
 
@@ -132,19 +128,6 @@ def _age(site: Site) -> None:
 
 def _run(
     site: Site, *argv: str, fate: tuple[str, str] | None = None, expect: int | None = None
-) -> subprocess.CompletedProcess[str]:
-    folders = (Path(bluegreen.__file__).parent.parent, Path(kit.__file__).parent.parent)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
-    command = ["kit.killing", *fate] if fate else ["bluegreen"]
-    ended = subprocess.run(
-        [sys.executable, "-m", *command, *argv],
-        cwd=site.project.folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    if expect is not None:
-        assert ended.returncode == expect, ended.stderr
-    return ended
+) -> Ran:
+    command = site.bluegreen.through("kit.killing", *fate) if fate else site.bluegreen
+    return command(*argv, expect=expect)

@@ -42,11 +42,14 @@ image/x-icon ico
 text/plain txt
 """
 
+# Asked to stop, a Go server waits 5 s for a connection that never asked anything, such as an
+# edge's spare one; by then nobody is sent to it any more, and tests would do little else.
 _CADDYFILE = b"""\
 {
 	admin off
 	auto_https off
 	persist_config off
+	grace_period 300ms
 }
 :{$PORT:80} {
 	root * /srv/www

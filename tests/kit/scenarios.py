@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kit.fake_world import RETAINED, SITE, Ended, Saved, World
-from kit.faults import Act, Fault, Kind, Sort
-from kit.likeness import likeness
+from kit.fake_world import RETAINED, SITE, Ended, World
+from kit.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
     )
 }
-
-
-def singles(acts: list[Act]) -> Iterator[Fault]:
-    for number, act in enumerate(acts):
-        for kind in act.kinds:
-            yield Fault(number, kind)
 
 
 def assert_whole(world: World, scenario: Scenario, ended: Ended) -> None:
@@ -154,62 +147,6 @@ def _assert_tidy(world: World) -> None:
         assert container is not None
         assert container.restart == "unless-stopped"
     assert world.amiss() in ((), ("no release is live: bluegreen release",)), world.amiss()
-
-
-# --- two faults -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Both in one process, or, where the first one killed it, the second in the recovery."""
-
-    first: Fault
-    second: Fault
-    start: Saved  # of the world, before the process that the second one strikes
-    in_recovery: bool
-
-    def __str__(self) -> str:
-        where = " of the recovery" if self.in_recovery else ""
-        return f"{self.first}, then {self.second}{where}"
-
-    def run(self, world: World, scenario: Scenario, healed: set[str]) -> None:
-        """`healed`: the likenesses of worlds that were seen to heal; another is added."""
-        world.restore(self.start)
-        if self.in_recovery:
-            assert_owned_up(world, scenario, world.recover(self.second))
-        else:
-            assert_owned_up(world, scenario, scenario.act(world, self.first, self.second))
-        world.age_files()
-        like = likeness(world)
-        if like in healed:
-            return
-        ended = world.recover()
-        assert ended.result is not None
-        assert ended.result.exit_code == 0, ended.result
-        assert world.served in scenario.serves
-        assert_healed(world, scenario)
-        healed.add(like)
-
-
-def pairs(world: World, saved: Saved, scenario: Scenario, firsts: list[Fault]) -> Iterator[Pair]:
-    """Each act that follows a fault, with each fault of its own."""
-    for first in firsts:
-        world.restore(saved)
-        ended = scenario.act(world, first)
-        if not ended.killed:
-            for number in range(first.at + 1, len(ended.faults.acts)):
-                for kind in _second_kinds(ended.faults.acts[number]):
-                    yield Pair(first, Fault(number, kind), saved, in_recovery=False)
-            continue
-        world.age_files()
-        dead = world.save()
-        for number, act in enumerate(world.recover().faults.acts):
-            for kind in _second_kinds(act):
-                yield Pair(first, Fault(number, kind), dead, in_recovery=True)
-
-
-def _second_kinds(act: Act) -> tuple[Kind, ...]:
-    return act.kinds if act.sort is Sort.WRITE else (Kind.FAIL_BEFORE, Kind.GONE)
 
 
 def assert_owned_up(world: World, scenario: Scenario, ended: Ended) -> None:

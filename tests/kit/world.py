@@ -6,7 +6,8 @@
     host.get(site).version                         # "v1"
     site.write("v2"); site.bluegreen("release")
 
-The command runs as a process of its own, as it does for people and for CI.
+The command runs as a process of its own, as it does for people and for CI; its interpreter and
+its imports are those of a warm parent (kit/warm.py).
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ from bluegreen.model import (
     is_image_of,
 )
 from bluegreen.state import State
-from kit import images
+from kit import images, warm
 from kit.loads import Answer, connect
 from kit.projects import Project, version_of, write_config, write_project
 
 PATIENCE = 180.0  # seconds for one command
 _EDGE_PREFIX = "bg-test-"
+#: Modules of the kit that must run before anything is imported.
+_COLD = frozenset({"kit.clocks"})
 _SOURCES = (str(Path(bluegreen.__file__).parent.parent), str(Path(__file__).parent.parent))
 
 
@@ -103,16 +106,7 @@ class Running:
     ) -> None:
         self.argv = argv
         self._began = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *module, *argv],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        self._process = _start([*module, *argv], folder, env)
         self.lines: list[str] = []  # of stderr, so far
         self._out: list[str] = []
         self._readers = [
@@ -170,6 +164,23 @@ class Running:
             stderr="".join(self.lines),
             seconds=time.monotonic() - self._began,
         )
+
+
+def _start(
+    argv: list[str], folder: Path, env: Mapping[str, str]
+) -> warm.Process | subprocess.Popen[str]:
+    if argv[0] not in _COLD:
+        return warm.start(argv, folder, env)
+    return subprocess.Popen(
+        [sys.executable, "-m", *argv],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 class Bluegreen:
