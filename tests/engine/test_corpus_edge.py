@@ -234,6 +234,7 @@ def test_an_edge_whose_configuration_someone_replaced_is_seen_and_healed(live: S
     """A static upstream in place of the pointer: every later switch would be without effect."""
     with old_container(live) as old:
         load_with_static_upstream(live, f"{old.name}:80")
+        live.host.wait_until_it_answers()
         assert live.host.get(live).version == "v1"
         tells(live.bluegreen("verify"), "edge stale", "/: other bytes than the image's index.html")
         amiss = live.bluegreen("status", expect=0).document["amiss"]

@@ -120,6 +120,8 @@ def users_of(*sites: Site, case: str, at_least: int = 100, pause: float = 0.01) 
             for kept in (False, True)
         ]
         yield
+        for load in loads:
+            load.wait_for(at_least // len(loads))
         reports = [load.report() for load in loads]
     facts = {
         "requests": sum(report.requests for report in reports),

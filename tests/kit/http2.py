@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import SplitResult
 
 from h2.config import H2Configuration
@@ -32,6 +33,12 @@ from kit.projects import version_of
 class Http2Client(Client):
     """One connection a thread, one request at a time on it."""
 
+    def __init__(self, url: str, *, context: ssl.SSLContext | None = None, **rest: Any) -> None:
+        context = context or ssl.create_default_context()
+        # Before any thread has it: a handshake that runs meanwhile would break.
+        context.set_alpn_protocols(["h2"])
+        super().__init__(url, context=context, **rest)
+
     @contextmanager
     def asking(self) -> Iterator[Ask]:
         connection: _Connection | None = None
@@ -41,6 +48,7 @@ class Http2Client(Client):
             if connection is None or connection.said_goodbye():
                 if connection is not None:
                     connection.close()
+                assert self.context is not None
                 connection = _Connection(self.url, self.host, self.context)
             try:
                 return connection.ask(path)
@@ -55,9 +63,7 @@ class Http2Client(Client):
 
 
 class _Connection:
-    def __init__(self, url: SplitResult, host: str, context: ssl.SSLContext | None) -> None:
-        context = context or ssl.create_default_context()
-        context.set_alpn_protocols(["h2"])
+    def __init__(self, url: SplitResult, host: str, context: ssl.SSLContext) -> None:
         self.host = host or url.hostname or ""
         plain = socket.create_connection((url.hostname, url.port or 443), PATIENCE)
         self._socket = context.wrap_socket(plain, server_hostname=self.host)

@@ -150,6 +150,11 @@ class Client(AbstractContextManager["Client"], ABC):
     ) -> None:
         self._finish()
 
+    def wait_for(self, requests: int) -> None:
+        """Until it has sent so many: a machine may be slow, and the trouble over soon."""
+        while self._requests < requests and not self._ran_out and not self._stop.wait(0.01):
+            pass
+
     def report(self) -> LoadReport:
         """Stop, and say what came of it."""
         self._finish()
