@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.place import Place, run, there, wait_for
-from bluegreen.edge.admin import Admin
+from bluegreen.edge.caddy.admin import Admin
 from kit.world import free_port
 
 _FLOOR = Path(__file__).with_name("floor.sh")

@@ -13,7 +13,7 @@ from benchmark.pairs import Result, Row, alternate
 from benchmark.peers import Static
 from benchmark.place import Place
 from bluegreen.edge import RunningEdge, find
-from bluegreen.edge.config import Route
+from bluegreen.edge.caddy.config import Route
 from bluegreen.edge.site import SiteEdge
 from bluegreen.engine import connect
 from bluegreen.model import Upstream

@@ -1,3 +1,3 @@
-from bluegreen.cli import main
+from bluegreen.cli.app import main
 
 main()

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from bluegreen import flock, log
 from bluegreen.errors import BluegreenError, Interrupted, Rejected, TakenBack
-from bluegreen.host import Host
+from bluegreen.lib import log
 from bluegreen.model import ErrorFacts, LiveRelease, Outcome, Release, Result, StepRecord
+from bluegreen.site import Host
+from bluegreen.state import lock as locks
 from bluegreen.undo import Undo
 
 
@@ -39,7 +40,7 @@ class Attempt:
         self._started = time.monotonic()
         self._recorded = False
         self._undo: Undo | None = None
-        self._lock: flock.Held | None = None
+        self._lock: locks.Held | None = None
         self._step = ""
         self.release: Release | None = None
         self.replaced: LiveRelease | None = None
@@ -53,7 +54,7 @@ class Attempt:
 
     # --- while it runs ------------------------------------------------------
 
-    def holds(self, lock: flock.Held) -> None:
+    def holds(self, lock: locks.Held) -> None:
         """From here on, whoever waits for the site is told the step."""
         self._lock = lock
 

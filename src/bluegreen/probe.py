@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import httpcore
 
-from bluegreen.knock import knock
+from bluegreen.lib.unix_socket import knock
 from bluegreen.model import MAX_BODY, Exchange
 
 HEAD_CHARACTERS = 300

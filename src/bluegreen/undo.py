@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from bluegreen import log, signals
 from bluegreen.errors import Interrupted
+from bluegreen.lib import log, signals
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from bluegreen import poll
-from bluegreen.state import State
+from bluegreen.lib import poll
+from bluegreen.state.folder import State
 from kit import projects
 from kit.cdn import Cdn, Change, Reply
 from kit.draft import FILES

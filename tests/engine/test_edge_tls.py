@@ -15,7 +15,7 @@ import pytest
 
 from bluegreen import probe
 from bluegreen.errors import ConfigError, EdgeError
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.edges import Place, free_port, place_of
 from kit.http2 import Http2Client
 from kit.world import Host

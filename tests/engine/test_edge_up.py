@@ -16,8 +16,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from bluegreen import edge_recipes
-from bluegreen.edge import image as edge_image
+from bluegreen.commands import edge as edge_commands
+from bluegreen.edge.managed import image as edge_image
 from bluegreen.errors import ConfigError, EdgeError, NotFit
 from bluegreen.model import IDLE, Upstream
 from kit import images
@@ -289,13 +289,13 @@ def test_status_tells_whom_the_edge_serves(place: Place) -> None:
     place.up()
     settings = place.settings(hosts=("a.test",))
     place.running().register(settings)
-    result = edge_recipes.status(settings, place.engine)
+    result = edge_commands.status(settings, place.engine)
     assert result.detail["edge"]["url"] == f"http://127.0.0.1:{place.port}"
     assert result.detail["sites"] == {"web": {"hosts": ["a.test"], "switch": "pointer", "live": ""}}
     assert result.warnings == ()
     place.state.caddy_json.with_name("other").write_text("not what Caddy runs from")
     (place.state.routes / "web.json").unlink()
-    assert "does not run what is stored" in edge_recipes.status(settings, place.engine).warnings[0]
+    assert "does not run what is stored" in edge_commands.status(settings, place.engine).warnings[0]
 
 
 def test_settings_that_disagree_with_the_host_are_an_error(place: Place) -> None:
@@ -306,7 +306,7 @@ def test_settings_that_disagree_with_the_host_are_an_error(place: Place) -> None
     assert len(caught.value.problems) == 2
     assert "edge.listen" in caught.value.problems[0]
     assert "bluegreen edge up" in caught.value.hint and "0.7 s" in caught.value.hint
-    assert edge_recipes.status(place.settings(try_duration="7s"), place.engine).warnings
+    assert edge_commands.status(place.settings(try_duration="7s"), place.engine).warnings
 
 
 def test_a_path_too_long_for_a_socket_is_said_before_anything_is_made(place: Place) -> None:

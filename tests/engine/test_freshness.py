@@ -14,7 +14,7 @@ import docker
 import httpx
 import pytest
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.cdn import Cdn
 from kit.draft import FILES, Draft
 from kit.world import Host, Ran, Site

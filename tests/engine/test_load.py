@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.http2 import Http2Client
 from kit.loads import LoadReport, NoRetryClient, trusting
 from kit.projects import Behaviour

@@ -30,12 +30,12 @@ ASSETS = 100
 _READ = """\
 import json, re, sys, time
 from pathlib import Path
-from bluegreen import artifact
+from bluegreen.artifact import manifest
 from bluegreen.engine import connect
 
 engine = connect()
 began = time.perf_counter()
-root = artifact.read(engine.archive(sys.argv[1], sys.argv[2]))
+root = manifest.read(engine.archive(sys.argv[1], sys.argv[2]))
 seconds = time.perf_counter() - began
 status = Path("/proc/self/status").read_text()
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) * 1024

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit import output
 from kit.http2 import Http2Client
 from kit.loads import NoRetryClient, trusting

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import docker
 import pytest
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.aftermath import assert_whole
 from kit.clocks import Clock
 from kit.crowd import users_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.aftermath import assert_whole
 from kit.crowd import users_of
 from kit.disks import Disk

@@ -11,16 +11,16 @@ from kit.faults import unsorted
 #: Where files are written by other means than `durable`: each has its own reason, and tests.
 _WRITERS = {
     "assets/store.py",  # acts of its own, see kit/faults.py
-    "durable.py",
+    "assets/fill.py",  # the store's folder of temporary files
+    "cli/run.py",  # the debug log
+    "commands/recover.py",  # removes what others left
+    "edge/caddy/switches.py",  # staged files that nobody needs
     "edge/registry.py",  # `edge up` alone: certificates that nobody needs, and its way back
-    "edge/switches.py",  # staged files that nobody needs
     "engine/context.py",  # a build's context, in the temporary folder
-    "flock.py",  # advice for whoever waits
-    "ledger.py",  # SQLite's own journal
-    "recover.py",  # removes what others left
-    "state.py",  # modes and owners; a staged key
-    "steps/keep.py",  # the store's folder of temporary files
-    "wiring.py",  # the debug log
+    "state/durable.py",
+    "state/folder.py",  # modes and owners; a staged key
+    "state/ledger.py",  # SQLite's own journal
+    "state/lock.py",  # advice for whoever waits
 }
 _WRITING = {
     "write_text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit.loads import LOSSES
 from kit.world import Ran, Site
 

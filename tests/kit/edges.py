@@ -15,14 +15,15 @@ from typing import Any
 
 import docker
 
-from bluegreen import edge_recipes, poll
+from bluegreen.commands import edge as edge_commands
 from bluegreen.edge import RunningEdge, find
-from bluegreen.edge.image import ensure
+from bluegreen.edge.managed.image import ensure
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import EngineError
+from bluegreen.lib import poll
 from bluegreen.model import ContainerPlan, MountPlan, Result, Upstream
 from bluegreen.settings import Settings
-from bluegreen.state import State
+from bluegreen.state.folder import State
 
 #: Some of `[edge]` asks for hosts; which, is nothing to the edge as a whole.
 _NAMED: dict[str, Any] = {"hosts": ("any.test",)}
@@ -82,12 +83,12 @@ class Place:
         return Settings.model_validate({"site": site, "hosts": hosts, "edge": base | edge})
 
     def up(self, *, recreate: bool = False, **edge: Any) -> Result:
-        return edge_recipes.up(
+        return edge_commands.up(
             self.settings(**_NAMED | edge), self.engine, self.said, recreate=recreate
         )
 
     def down(self, *, force: bool = False) -> Result:
-        return edge_recipes.down(self.settings(), self.engine, self.said, force=force)
+        return edge_commands.down(self.settings(), self.engine, self.said, force=force)
 
     def running(self, **edge: Any) -> RunningEdge:
         return find(self.engine, self.settings(**_NAMED | edge))

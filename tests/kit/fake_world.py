@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bluegreen import prune_recipe, recover, release, rollback, signals, status
+from bluegreen.builder.revision import Revision
+from bluegreen.commands import prune, recover, release, rollback, status
 from bluegreen.edge import RunningEdge, Stored
 from bluegreen.edge.registry import Registry
-from bluegreen.host import Host, look
-from bluegreen.ledger import Ledger
+from bluegreen.lib import signals
 from bluegreen.model import (
     CONTAINER_LABEL,
     EDGE_LABEL,
@@ -34,9 +34,10 @@ from bluegreen.model import (
     image_repository,
     is_container_of,
 )
-from bluegreen.revision import Revision
 from bluegreen.settings import Settings
-from bluegreen.state import State
+from bluegreen.site import Host, look
+from bluegreen.state.folder import State
+from bluegreen.state.ledger import Ledger
 from kit.fakes import WEB_ROOT, FakeCaddy, FakeClient, FakeEngine, site_files
 from kit.faults import Fault, Faults, Killed, Kind
 from kit.projects import version_of
@@ -138,9 +139,7 @@ class World:
         return self._run(lambda host: recover.recover(host, dry_run=dry_run, wait=0.0), chosen)
 
     def prune(self, *chosen: Fault) -> Ended:
-        return self._run(
-            lambda host: prune_recipe.prune_site(host, dry_run=False, wait=0.0), chosen
-        )
+        return self._run(lambda host: prune.prune_site(host, dry_run=False, wait=0.0), chosen)
 
     def _run(self, command: Callable[[Host], Result], chosen: Sequence[Fault]) -> Ended:
         faults = Faults(tuple(chosen))

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bluegreen import media
+from bluegreen.artifact import media_types
 from bluegreen.edge import RunningEdge, Stored
-from bluegreen.edge.admin import Admin
+from bluegreen.edge.caddy.admin import Admin
 from bluegreen.edge.site import Listeners
 from bluegreen.errors import BuildFailed, EdgeError, EdgeUnreachable, EngineError
 from bluegreen.model import (
@@ -31,7 +31,7 @@ from bluegreen.model import (
     ImageFacts,
 )
 from bluegreen.ports import Line
-from bluegreen.state import MOUNT_SITES, MOUNT_STORE, State
+from bluegreen.state.folder import MOUNT_SITES, MOUNT_STORE, State
 
 WEB_ROOT = "/srv/www"
 
@@ -362,7 +362,7 @@ class FakeCaddy:
             return status, "text/plain", b"trouble"
         if inside not in image.files:
             return 404, "text/plain", b"no such file"
-        return 200, media.expected(inside), image.files[inside]
+        return 200, media_types.expected(inside), image.files[inside]
 
     def text_of(self, placeholder: str) -> str:
         """`{file.PATH}` as Caddy replaces it; "" where it reads nothing."""

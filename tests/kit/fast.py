@@ -8,11 +8,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 from unittest import mock
 
-from bluegreen import examine as examining
-from bluegreen import poll, proof, release, rollback
+from bluegreen.assets import fill
 from bluegreen.assets import store as stores
-from bluegreen.edge import asset_route
-from bluegreen.steps import keep
+from bluegreen.commands import release, rollback
+from bluegreen.edge.caddy import asset_route
+from bluegreen.lib import poll
+from bluegreen.proof import compare
+from bluegreen.proof import page as examining
 
 
 class _Clock:
@@ -62,7 +64,7 @@ def fast() -> Iterator[None]:
     clock = _Clock()
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(poll, "time", clock))
-        for module in (proof, examining, keep, stores):
+        for module in (compare, examining, fill, stores):
             stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", _OneByOne))
         for module in (asset_route, stores):  # a configuration as small as may be
             stack.enter_context(mock.patch.object(module, "CLASSES", 2))

@@ -19,12 +19,14 @@ from enum import StrEnum
 from typing import Any
 from unittest import mock
 
-from bluegreen import durable, ports, probe, signals
+from bluegreen import ports, probe
 from bluegreen.assets import Store
-from bluegreen.edge.admin import Admin
+from bluegreen.edge.caddy.admin import Admin
 from bluegreen.errors import EdgeUnreachable, EngineUnreachable, NotFit
-from bluegreen.ledger import Ledger
+from bluegreen.lib import signals
 from bluegreen.model import Exchange
+from bluegreen.state import durable
+from bluegreen.state.ledger import Ledger
 
 
 class Kind(StrEnum):

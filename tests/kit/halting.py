@@ -168,8 +168,8 @@ class _Halt:
 
 
 def _run(folder: Path, place: Place) -> None:
-    from bluegreen.cli import main
-    from bluegreen.report import Progress
+    from bluegreen.cli.app import main
+    from bluegreen.cli.report import Progress
     from kit.killing import put_around
 
     halt = _Halt(folder, place)

@@ -18,12 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bluegreen import durable, probe
+from bluegreen import probe
 from bluegreen.assets import Store
-from bluegreen.cli import main
-from bluegreen.edge.admin import Admin
+from bluegreen.cli.app import main
+from bluegreen.edge.caddy.admin import Admin
 from bluegreen.engine import DockerEngine
-from bluegreen.ledger import Ledger
+from bluegreen.state import durable
+from bluegreen.state.ledger import Ledger
 from kit.faults import ACTS, Act, Sort
 
 _REAL: dict[str, Any] = {

@@ -44,7 +44,7 @@ from bluegreen.model import (
     is_container_of,
     is_image_of,
 )
-from bluegreen.state import State
+from bluegreen.state.folder import State
 from kit import images, warm
 from kit.loads import Answer, connect
 from kit.projects import Project, version_of, write_config, write_project

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.edge.admin import Admin
+from bluegreen.edge.caddy.admin import Admin
 from bluegreen.errors import EdgeError, EdgeUnreachable
 
 Answer = bytes | None  # None: the connection is cut without one

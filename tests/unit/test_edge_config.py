@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from bluegreen.edge import Route, config
-from bluegreen.edge.image import binary
+from bluegreen.edge import Route
+from bluegreen.edge.caddy import config
+from bluegreen.edge.managed.image import binary
 from bluegreen.model import IDLE
 from bluegreen.settings import EdgeSettings
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bluegreen.edge import Stored, site
-from bluegreen.edge.admin import Admin
+from bluegreen.edge.caddy.admin import Admin
 from bluegreen.edge.site import Listeners
 from bluegreen.errors import EdgeError, EdgeUnreachable
 from bluegreen.model import Exchange
 from bluegreen.settings import EdgeSettings
-from bluegreen.state import State
+from bluegreen.state.folder import State
 
 _BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"

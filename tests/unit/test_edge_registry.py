@@ -12,7 +12,7 @@ from bluegreen.edge.registry import as_running, refuse_conflicts
 from bluegreen.errors import ConfigError, EdgeError
 from bluegreen.model import IDLE
 from bluegreen.settings import EdgeSettings
-from bluegreen.state import State
+from bluegreen.state.folder import State
 
 
 @pytest.fixture

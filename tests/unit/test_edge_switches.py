@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bluegreen.edge import Registry
-from bluegreen.edge.switches import PointerSwitch
+from bluegreen.edge.caddy.switches import PointerSwitch
 from bluegreen.errors import EdgeError, EdgeUnreachable
 from bluegreen.model import IDLE, Upstream
-from bluegreen.state import State
+from bluegreen.state.folder import State
 
 _ONE, _TWO = Upstream("bg-web-one", 80), Upstream("bg-web-two", 8080)
 

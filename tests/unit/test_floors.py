@@ -2,190 +2,122 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import bluegreen
+from kit.house import House, room_of
 
-PACKAGE = Path(bluegreen.__file__).parent
+HOUSE = House(Path(bluegreen.__file__).parent)
 
-#: Module or package, seen from bluegreen → floor. A package's files share its floor.
+#: Room (a module or a folder of the package's root) → floor. A room's modules share its floor.
 FLOORS: Mapping[str, int] = {
     # 0: words
     "errors": 0,
     "model": 0,
-    # 1: pure, or one small act on this host
-    "ahead": 1,
-    "asset_paths": 1,
-    "decode": 1,
-    "caching": 1,
-    "durable": 1,
-    "generation": 1,
-    "globs": 1,
-    "links": 1,
-    "log": 1,
-    "media": 1,
-    "needs": 1,
+    # 1: seams, and what any program could use
+    "lib": 1,
     "plan": 1,
-    "poll": 1,
     "ports": 1,
-    "references": 1,
-    "settings": 1,
-    "shown": 1,
-    "signals": 1,
-    "state": 1,
-    "tarstream": 1,
     "undo": 1,
-    "units": 1,
-    # 2: adapters and what they are told
+    # 2: what is in an image, what is kept on the host, how it is configured; the engine
     "artifact": 2,
-    "assets": 2,
-    "build_id": 2,
     "builder": 2,
-    "causes": 2,
-    "chain": 2,
-    "edge": 2,
     "engine": 2,
-    "examine": 2,
-    "flock": 2,
-    "knock": 2,
-    "ledger": 2,
     "probe": 2,
-    "proof": 2,
-    "revision": 2,
-    "spec": 2,
-    "staleness": 2,
-    # 3: one file a step
-    "steps": 3,
-    # 4: recipes
+    "settings": 2,
+    "state": 2,
+    # 3: is it what was built? who serves it, and for how long
+    "assets": 3,
+    "edge": 3,
+    "proof": 3,
+    # 4: one site on one host, and the books of one command
+    "observe": 4,
+    "site": 4,
     "attempt": 4,
-    "cleaning": 4,
-    "edge_recipes": 4,
-    "golive": 4,
-    "history": 4,
-    "host": 4,
-    "keeping": 4,
-    "proving": 4,
-    "prune_recipe": 4,
-    "recover": 4,
-    "release": 4,
-    "retirement": 4,
-    "rollback": 4,
-    "status": 4,
-    "unchanged": 4,
-    "verify_recipe": 4,
-    # 5: the command
-    "__main__": 5,
-    "cli": 5,
-    "report": 5,
-    "tables": 5,
-    "wiring": 5,
+    # 5: what the recipe calls, one file a step
+    "steps": 5,
+    # 6: one verb a file
+    "commands": 6,
+    # 7: the command line
+    "__main__": 7,
+    "cli": 7,
 }
 
 #: What is not ours → the only modules that import it.
 DOORS: Mapping[str, tuple[str, ...]] = {
-    "brotli": ("decode",),
-    "selectolax": ("needs",),
-    "zstandard": ("decode",),
+    "brotli": ("artifact.decompress",),
     "docker": ("engine",),
-    "loguru": ("log",),
-    "requests": ("engine",),
-    "urllib3": ("engine",),
-    "httpx": ("edge.admin", "knock", "probe"),
+    "dotenv": ("settings",),
+    "httpcore": ("probe",),
+    "httpx": ("edge.caddy.admin",),
+    "loguru": ("lib.log",),
     "pydantic": ("settings",),
     "pydantic_settings": ("settings",),
+    "requests": ("engine",),
+    "rich": ("cli",),
+    "selectolax": ("artifact.needs",),
+    "sqlite3": ("state.ledger",),
+    "tenacity": ("edge.caddy.admin", "engine"),
     "typer": ("cli",),
+    "urllib3": ("engine",),
+    "zstandard": ("artifact.decompress",),
 }
 
 
-def modules() -> list[str]:
-    """Every module by its name below the package: "errors", "settings.load", "settings"."""
-    paths = [path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py")]
-    names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
-    return sorted(name for name in names if name != "__init__")
+def test_every_room_has_a_floor() -> None:
+    """A new room is given its place before it is built, and a gone one leaves the table."""
+    assert set(HOUSE.arrows) == set(FLOORS)
+    assert len(FLOORS) <= 24, "two dozen rooms are what one can keep in mind"
 
 
-def source(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-@cache
-def imported(module: str) -> frozenset[str]:
-    """Full names that a module imports, also inside functions, but not for its types alone."""
-    found = set()
-    for node in running_code(ast.parse(source(module).read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(found)
-
-
-def running_code(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            continue
-        yield node
-        yield from running_code(node)
-
-
-def ours(module: str) -> set[str]:
-    """The modules of ours that `module` imports."""
-    known = set(modules())
-    found = set()
-    for name in imported(module):
-        package, _, inner = name.partition(".")
-        if package != "bluegreen" or not inner:
-            continue
-        # `from bluegreen.errors import ConfigError` names a module and something in it.
-        found.add(inner if inner in known else inner.rpartition(".")[0])
-    return {name for name in found if name in known and name != module}
-
-
-def floor(module: str) -> int:
-    return FLOORS[module.partition(".")[0]]
-
-
-def test_every_module_has_a_floor() -> None:
-    """A new module is given its place before it is written, and a gone one leaves the table."""
-    assert {module.partition(".")[0] for module in modules()} == set(FLOORS)
-
-
-@pytest.mark.parametrize("module", modules())
-def test_imports_go_down(module: str) -> None:
+def test_imports_go_down() -> None:
     """A module imports from its own floor or below, never from above."""
-    above = {name: floor(name) for name in ours(module) if floor(name) > floor(module)}
-
-    assert not above, f"{module} (floor {floor(module)}) reaches up"
+    upward = {
+        f"{module} → {target}"
+        for module in HOUSE.sources
+        for target in HOUSE.imports(module)
+        if FLOORS[room_of(target)] > FLOORS[room_of(module)]
+    }
+    assert not upward
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    graph = {module: ours(module) for module in modules()}
     try:
-        TopologicalSorter(graph).prepare()
+        TopologicalSorter({name: HOUSE.imports(name) for name in HOUSE.sources}).prepare()
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("module", modules())
-def test_each_vendor_has_one_door(module: str) -> None:
+def test_each_vendor_has_one_door() -> None:
     """No vendor's type or exception reaches a step: only its adapter imports it."""
-    roots = {name.partition(".")[0] for name in imported(module)}
     intruders = {
-        vendor
-        for vendor in roots & set(DOORS)
+        f"{module} imports {vendor}"
+        for module in HOUSE.sources
+        for vendor in {name.partition(".")[0] for name in HOUSE.imported(module)} & DOORS.keys()
         if not any(module == door or module.startswith(f"{door}.") for door in DOORS[vendor])
     }
+    assert not intruders
 
-    assert not intruders, f"{module} imports {', '.join(sorted(intruders))}"
+
+def test_every_door_is_used() -> None:
+    """A door that nobody goes through any more leaves the table."""
+    unused = {
+        f"{door} for {vendor}"
+        for vendor, doors in DOORS.items()
+        for door in doors
+        if not any(
+            vendor in {name.partition(".")[0] for name in HOUSE.imported(module)}
+            for module in HOUSE.sources
+            if module == door or module.startswith(f"{door}.")
+        )
+    }
+    assert not unused
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -203,7 +135,7 @@ def test_help_waits_for_nothing_heavy() -> None:
     """`bluegreen --help` costs an interpreter and typer, nothing that a release needs."""
     heavy = {"docker", "requests", "httpx", "pydantic", "pydantic_settings", "tenacity", "loguru"}
 
-    assert not loaded_by("import bluegreen.cli") & heavy
+    assert not loaded_by("import bluegreen.cli.app") & heavy
 
 
 def test_settings_load_no_adapter() -> None:

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from bluegreen import signals
 from bluegreen.errors import EngineError, Interrupted, Rejected
+from bluegreen.lib import signals
 from bluegreen.undo import Undo
 
 

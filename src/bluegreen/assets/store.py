@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from bluegreen import durable
-from bluegreen.asset_paths import is_safe
+from bluegreen.artifact.asset_paths import is_safe
 from bluegreen.assets.headers import CLASSES, Recorded, as_files, class_name, fits, from_files
 from bluegreen.errors import NotFit
 from bluegreen.model import RELEASE_ID
+from bluegreen.state import durable
 
 _PARALLEL = 8  # syncs; a journal takes several in one commit
 

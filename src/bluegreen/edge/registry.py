@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bluegreen import durable, flock
-from bluegreen.edge import config
-from bluegreen.edge.config import Json, Route
+from bluegreen.edge.caddy import config
+from bluegreen.edge.caddy.config import Json, Route
 from bluegreen.errors import ConfigError, EdgeError
 from bluegreen.model import IDLE
 from bluegreen.settings import EdgeSettings
-from bluegreen.state import State
+from bluegreen.state import durable
+from bluegreen.state import lock as locks
+from bluegreen.state.folder import State
 
 LOCK_WAIT = 30.0  # seconds; a load takes milliseconds, `edge up` a few seconds
 
@@ -42,9 +43,9 @@ class Registry:
         self.state = state
 
     @contextmanager
-    def locked(self, command: str) -> Iterator[flock.Held]:
+    def locked(self, command: str) -> Iterator[locks.Held]:
         """One load at a time. Raises SiteBusy naming who holds it."""
-        with flock.held(self.state.edge_lock, {"command": command}, LOCK_WAIT) as lock:
+        with locks.held(self.state.edge_lock, {"command": command}, LOCK_WAIT) as lock:
             yield lock
 
     # --- reading ---

@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from bluegreen import durable, poll, probe
-from bluegreen.edge.admin import COMES_BACK, Admin
-from bluegreen.edge.config import LOCALHOST
+from bluegreen import probe
+from bluegreen.edge.caddy.admin import COMES_BACK, Admin
+from bluegreen.edge.caddy.config import LOCALHOST
+from bluegreen.edge.caddy.switches import Switch
 from bluegreen.edge.registry import Stored
-from bluegreen.edge.switches import Switch
 from bluegreen.errors import EdgeError, EdgeUnreachable
-from bluegreen.knock import knock
+from bluegreen.lib import poll
+from bluegreen.lib.unix_socket import knock
 from bluegreen.model import MAX_BODY, Exchange, Upstream
 from bluegreen.settings import Listen
-from bluegreen.state import NONCE, State
+from bluegreen.state import durable
+from bluegreen.state.folder import NONCE, State
 
 #: What the preview listener is told by; see caddy/edge.json.
 _ASK = "Bluegreen-Ask"

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from bluegreen import poll, signals
 from bluegreen.engine.endpoint import Endpoint
 from bluegreen.engine.translate import translated
 from bluegreen.errors import EngineError, EngineUnreachable
+from bluegreen.lib import poll, signals
 from bluegreen.ports import Line
 
 T = TypeVar("T")

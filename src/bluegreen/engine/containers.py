@@ -8,8 +8,8 @@ from typing import Any
 
 from bluegreen.engine.answers import container_facts
 from bluegreen.engine.archive import opened
+from bluegreen.engine.create_body import render, restart_policy
 from bluegreen.engine.networks import Networks
-from bluegreen.engine.spec import render, restart_policy
 from bluegreen.engine.translate import translated
 from bluegreen.errors import EngineError, EngineUnreachable
 from bluegreen.model import ContainerFacts, ContainerPlan

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bluegreen.asset_paths import check_pattern
+from bluegreen.artifact.asset_paths import check_pattern
 from bluegreen.model import LABEL
 from bluegreen.settings.values import Duration, Size, read_hostname
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ModelWrapValidatorHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from bluegreen.units import format_duration
+from bluegreen.settings.units import format_duration
 
 if TYPE_CHECKING:
     from bluegreen.settings.models import Settings

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from bluegreen.model import MountPlan
-from bluegreen.units import format_duration, parse_duration, parse_size
+from bluegreen.settings.units import format_duration, parse_duration, parse_size
 
 Scheme = Literal["http", "https"]
 

@@ -19,7 +19,7 @@ from bluegreen.model import (
     Release,
 )
 from bluegreen.ports import Engine
-from bluegreen.spec import Spec
+from bluegreen.settings.container_spec import Spec
 
 #: How often the engine runs a check while the container starts, where it knows
 #: StartInterval (API 1.44): the first result then comes after half a second, not after 30.

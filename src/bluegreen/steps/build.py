@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bluegreen import builder
+from bluegreen.builder.revision import Revision
 from bluegreen.model import Release
 from bluegreen.ports import Engine, Say
-from bluegreen.revision import Revision
 from bluegreen.settings import BuildSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bluegreen import poll
+from bluegreen.lib import poll
 from bluegreen.model import Upstream
 from bluegreen.ports import Edge, Line
 

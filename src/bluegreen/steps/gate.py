@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from bluegreen import causes, poll, proof
 from bluegreen.errors import Rejected
+from bluegreen.lib import poll
 from bluegreen.model import ContainerFacts, Exchange, Upstream
 from bluegreen.ports import Edge, Engine, Line
+from bluegreen.proof import causes, compare, evidence
 from bluegreen.settings import GateSettings
-from bluegreen.spec import Spec
-from bluegreen.steps import evidence
+from bluegreen.settings.container_spec import Spec
 
 #: One answer may take this long; a slower page is not fit to be live.
 PROBE_TIMEOUT = 10.0
@@ -48,7 +48,7 @@ def gate(
     container: str,
     upstream: Upstream,
     spec: Spec,
-    expected: Sequence[proof.Expectation],
+    expected: Sequence[compare.Expectation],
     say: Line,
 ) -> Passed:
     """Raises Rejected, with the evidence, as soon as the candidate cannot pass any more."""
@@ -58,14 +58,14 @@ def gate(
         found = evidence.collect(engine, container, spec, passed.exchanges)
         return Rejected(what + evidence.last_words(found), hint=hint, evidence=found)
 
-    ask = proof.noting(
-        proof.through(partial(edge.preview, upstream), PROBE_TIMEOUT), passed.answers
+    ask = compare.noting(
+        compare.through(partial(edge.preview, upstream), PROBE_TIMEOUT), passed.answers
     )
     proven = _answers(
         engine, edge, container, upstream, spec.gate, passed, reject, say,
-        lambda: not proof.prove(ask, expected, patience=0),
+        lambda: not compare.prove(ask, expected, patience=0),
     )  # fmt: skip
-    wrong = () if proven else proof.prove(ask, expected, _PROOF_PATIENCE)
+    wrong = () if proven else compare.prove(ask, expected, _PROOF_PATIENCE)
     if wrong:
         passed.exchanges += [mismatch.came for mismatch in wrong]
         raise reject(
@@ -127,7 +127,7 @@ def _pace(settings: GateSettings, passed: Passed) -> float:
         return settings.interval
     if len(passed.exchanges) >= _HASTY:
         return max(settings.interval, _LATER)
-    unheard = passed.exchanges[-1].status in proof.PASSING
+    unheard = passed.exchanges[-1].status in compare.PASSING
     return min(settings.interval, _SOON) if unheard else settings.interval
 
 
@@ -169,7 +169,7 @@ def described(answer: Exchange) -> str:
     return f"status {answer.status}" + (f" ({answer.error})" if answer.error else "")
 
 
-def listed(wrong: Sequence[proof.Mismatch], most: int = 3) -> str:
+def listed(wrong: Sequence[compare.Mismatch], most: int = 3) -> str:
     rest = len(wrong) - most
     shown = "; ".join(str(mismatch) for mismatch in wrong[:most])
     return shown + (f"; and {rest} more" if rest > 0 else "")

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from bluegreen import artifact, media
+from bluegreen.artifact import manifest, media_types
+from bluegreen.artifact.extract import image_files
+from bluegreen.artifact.needs import walk
+from bluegreen.artifact.needs.manifests import VITE_PATHS
+from bluegreen.artifact.needs.walk import Need, Needs, index_url
+from bluegreen.artifact.tar import remembering
 from bluegreen.errors import EngineError, Rejected
-from bluegreen.globs import matches
+from bluegreen.lib.globs import matches
 from bluegreen.model import FileFact, Manifest, Release
-from bluegreen.needs import walk
-from bluegreen.needs.manifests import VITE_PATHS
-from bluegreen.needs.walk import Need, Needs, index_url
 from bluegreen.ports import Engine
-from bluegreen.proof import Expectation
+from bluegreen.proof.compare import Expectation
 from bluegreen.settings import FreshnessSettings
-from bluegreen.steps.scratch import image_files
-from bluegreen.tarstream import remembering
 
 __all__ = ["Inspected", "index_url", "inspect"]
 
@@ -64,7 +64,7 @@ def inspect(
     return replace(judge(root, freshness, hosts), tar=tuple(tar))
 
 
-def judge(root: artifact.WebRoot, freshness: FreshnessSettings, hosts: frozenset[str]) -> Inspected:
+def judge(root: manifest.WebRoot, freshness: FreshnessSettings, hosts: frozenset[str]) -> Inspected:
     """What `inspect` says of a web root that has been read."""
     path = freshness.index.lstrip("/")
     index = _index(root, freshness, path)
@@ -97,13 +97,13 @@ def _read(
     freshness: FreshnessSettings,
     labels: Mapping[str, str],
     tar: list[bytes],
-) -> artifact.WebRoot:
+) -> manifest.WebRoot:
     folder = freshness.web_root
     keep = frozenset({freshness.index.lstrip("/"), *VITE_PATHS})
     try:
         with image_files(engine, release, folder, labels) as chunks:
             remembered = remembering(chunks, tar, _KEPT_TAR)
-            return artifact.read(remembered, keep, folder=folder, timeout=TIMEOUT)
+            return manifest.read(remembered, keep, folder=folder, timeout=TIMEOUT)
     except EngineError as error:
         if error.status != 404:
             raise
@@ -113,7 +113,7 @@ def _read(
         ) from error
 
 
-def _index(root: artifact.WebRoot, freshness: FreshnessSettings, path: str) -> FileFact:
+def _index(root: manifest.WebRoot, freshness: FreshnessSettings, path: str) -> FileFact:
     index = root.manifest.files.get(path)
     if index is None:
         why = f": it is a link to {root.unserved[path]}" if path in root.unserved else ""
@@ -131,7 +131,7 @@ def _index(root: artifact.WebRoot, freshness: FreshnessSettings, path: str) -> F
     return index
 
 
-def _require(root: artifact.WebRoot, index: str, missing: Sequence[Need]) -> None:
+def _require(root: manifest.WebRoot, index: str, missing: Sequence[Need]) -> None:
     if not missing:
         return
     first = missing[0]
@@ -147,7 +147,7 @@ def _require(root: artifact.WebRoot, index: str, missing: Sequence[Need]) -> Non
     )
 
 
-def _require_twins(root: artifact.WebRoot) -> None:
+def _require_twins(root: manifest.WebRoot) -> None:
     """A web server with precompressed files sends the twin to every browser."""
     stale = [twin for twin in root.stale if _is_compressible(twin)]
     if stale:
@@ -164,12 +164,12 @@ def _require_twins(root: artifact.WebRoot) -> None:
 
 def _is_compressible(twin: str) -> bool:
     """Servers send twins of text; `dump.tar.gz` beside a `dump.tar` is a download."""
-    kind = media.expected(PurePosixPath(twin).stem)
-    return kind.startswith("text/") or kind in media.COMPRESSIBLE
+    kind = media_types.expected(PurePosixPath(twin).stem)
+    return kind.startswith("text/") or kind in media_types.COMPRESSIBLE
 
 
 def _expected(
-    root: artifact.WebRoot,
+    root: manifest.WebRoot,
     freshness: FreshnessSettings,
     found: Needs,
     rewritten: Iterable[Need],
@@ -181,7 +181,7 @@ def _expected(
     def fact(name: str) -> FileFact:
         if name in files and not matches(name, freshness.rewritten):
             return files[name]
-        return FileFact("", 0, media.expected(name))
+        return FileFact("", 0, media_types.expected(name))
 
     needed = {
         need.url: Expectation(need.url, need.path, fact(need.path))
@@ -191,7 +191,7 @@ def _expected(
     return (Expectation(found.page_url, path, fact(path), page=True), *needed.values())
 
 
-def _warnings(root: artifact.WebRoot, spared: Sequence[Need]) -> Iterable[str]:
+def _warnings(root: manifest.WebRoot, spared: Sequence[Need]) -> Iterable[str]:
     if spared:
         yield (
             f"{_listed([need.path for need in spared])} {_is(spared)} named and not in the image"

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from bluegreen.errors import NotFit
+from bluegreen.lib.humanize import show_size
 from bluegreen.model import EngineFacts
-from bluegreen.shown import show_size
 
 #: The ledger, the pointer and their journals; far more than a release writes.
 _STATE_NEEDS = 16 << 20

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bluegreen import poll, proof
 from bluegreen.errors import TakenBack
+from bluegreen.lib import poll
 from bluegreen.model import Exchange, Upstream
 from bluegreen.ports import Edge, Engine
-from bluegreen.spec import Spec
-from bluegreen.steps import evidence, standing
+from bluegreen.proof import compare, evidence
+from bluegreen.settings.container_spec import Spec
+from bluegreen.steps import health
 from bluegreen.steps.gate import described, listed
 
 #: How long an answer may be missing; a candidate that passed the gate answers at once.
@@ -27,7 +28,7 @@ def verify(
     container: str,
     upstream: Upstream,
     spec: Spec,
-    expected: Sequence[proof.Expectation],
+    expected: Sequence[compare.Expectation],
 ) -> int:
     """The number of files compared. Raises TakenBack, with the evidence, on any difference.
 
@@ -41,25 +42,25 @@ def verify(
             evidence=evidence.collect(engine, container, spec, exchanges),
         )
 
-    standing.after_switch(engine, container, spec)
+    health.after_switch(engine, container, spec)
     routed = edge.live()
     if routed != upstream:
         raise fail(f"the edge routes to {routed or 'no release'}, not to {upstream}", ())
-    ask = standing.as_users(engine, edge, container, upstream, spec)
+    ask = health.as_users(engine, edge, container, upstream, spec)
     answer = _answer(ask, spec, fail)
-    wrong = proof.prove(ask, expected, _PATIENCE)
+    wrong = compare.prove(ask, expected, _PATIENCE)
     if wrong:
         raise fail(listed(wrong), [answer, *(mismatch.came for mismatch in wrong)])
     # It may answer between two crashes: its restart policy is already that of a live one.
-    standing.after_switch(engine, container, spec, [answer])
+    health.after_switch(engine, container, spec, [answer])
     return len(expected)
 
 
-def _answer(ask: proof.Ask, spec: Spec, fail: _Fail) -> Exchange:
+def _answer(ask: compare.Ask, spec: Spec, fail: _Fail) -> Exchange:
     for left in poll.ticks(_PATIENCE, _INTERVAL):
         answer = ask(spec.gate.path)
         if answer.status in spec.gate.status:
             return answer
-        if answer.status not in proof.PASSING and left < _PATIENCE - _WRONG_PATIENCE:
+        if answer.status not in compare.PASSING and left < _PATIENCE - _WRONG_PATIENCE:
             break
     raise fail(f"{spec.gate.path} gave {described(answer)}", [answer])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bluegreen.artifact.extract import scratch_name
 from bluegreen.errors import EdgeError
 from bluegreen.model import Release, Upstream
 from bluegreen.ports import Edge, Engine
 from bluegreen.steps.drain import drain
-from bluegreen.steps.scratch import scratch_name
 
 
 def return_traffic(edge: Edge, to: Upstream | None, away_from: Upstream, timeout: float) -> None:

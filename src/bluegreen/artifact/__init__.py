@@ -1,0 +1,1 @@
+"""What is in an image, and what its page needs: read without running it."""

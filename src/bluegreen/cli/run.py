@@ -1,0 +1,150 @@
+"""From a command line to a result and an exit code: settings, signals, the log, the printer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bluegreen.cli import report
+from bluegreen.errors import BluegreenError, EdgeError, Interrupted
+from bluegreen.lib import log, signals
+from bluegreen.model import IDLE, ErrorFacts, Outcome, Result
+from bluegreen.ports import Say
+from bluegreen.settings import Settings, load
+from bluegreen.state import durable
+from bluegreen.state import folder as folders
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What every command takes."""
+
+    config: Path | None
+    as_json: bool
+    verbose: bool
+    quiet: bool
+
+
+def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) -> int:
+    """Run one command and print its result. Returns the exit code."""
+    os.umask(0o077)
+    signals.install()
+    log.start(*([_to_stderr] if common.verbose else []))
+    say = report.Progress(sys.stderr, quiet=common.quiet, verbose=common.verbose)
+    site = ""
+    settings: Settings | None = None
+    try:
+        settings = load(common.config)
+        site = settings.site
+        _log_to_file(settings)
+        result = act(settings, say)
+    except BluegreenError as error:
+        result = _failed(command, site, error, _stored(settings))
+    except Interrupted:
+        result = _interrupted(command, site)
+    except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
+        log.defect(f"a defect in {command}", error)
+        result = _defect(command, site, error)
+    finally:
+        say.stop()
+        log.flush()
+    report.show(result, as_json=common.as_json, quiet=common.quiet)
+    return result.exit_code
+
+
+def _stored(settings: Settings | None) -> Mapping[str, str]:
+    """What is stored as live, for an error that came before anybody could be asked."""
+    if settings is None:
+        return {}
+    from bluegreen.edge.registry import Registry
+
+    registry = Registry(_state(settings))
+    try:
+        route = registry.routes().get(settings.site)
+        upstream = IDLE if route is None else registry.dial(route)
+    except EdgeError:
+        return {}  # the error at hand says more
+    return {} if upstream == IDLE else {"upstream": upstream}
+
+
+def _failed(command: str, site: str, error: BluegreenError, stored: Mapping[str, str]) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.FAILED,
+        site=site,
+        exit_code=error.exit_code,
+        error=ErrorFacts(
+            code=error.exit_code,
+            message=error.message,
+            hint=error.hint,
+            problems=tuple(getattr(error, "problems", ())),
+            evidence=error.evidence,
+        ),
+        detail=stored,
+    )
+
+
+def _interrupted(command: str, site: str) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.INTERRUPTED,
+        site=site,
+        exit_code=Interrupted.exit_code,
+        error=ErrorFacts(code=130, message="interrupted", hint="run the same command again"),
+    )
+
+
+def _defect(command: str, site: str, error: Exception) -> Result:
+    return Result(
+        command=command,
+        outcome=Outcome.FAILED,
+        site=site,
+        exit_code=1,
+        error=ErrorFacts(
+            code=1,
+            message=f"a defect of bluegreen ({type(error).__name__})",
+            hint="bluegreen status; the traceback is in the log file and with -v on stderr",
+        ),
+    )
+
+
+def _to_stderr(logger: Logger) -> None:
+    # diagnose would print the values of variables, and secrets with them
+    logger.add(sys.stderr, level="DEBUG", format=log.FORMAT, diagnose=False)
+
+
+def _log_to_file(settings: Settings) -> None:
+    """Debug lines and tracebacks, where the state folder is there and may be written."""
+    there = _state(settings)
+
+    def to_file(logger: Logger) -> None:
+        try:
+            logger.add(
+                there.log,
+                level="DEBUG",
+                format=log.FORMAT,
+                rotation="5 MB",
+                retention=3,
+                diagnose=False,
+                # On a full disk each line would be a traceback of loguru's own on stderr.
+                filter=lambda _: not durable.disk_trouble(there.log.parent)[0],
+            )
+            if there.log.stat().st_uid == os.geteuid():
+                there.log.chmod(there.file_mode)
+        except OSError as error:
+            log.warning(f"no log file: {error.strerror}")
+
+    if os.access(there.log.parent, os.W_OK):
+        log.also(to_file)
+
+
+def _state(settings: Settings) -> folders.State:
+    folder = settings.edge.state_dir
+    return folders.State(Path(folder) if folder else folders.default_root())

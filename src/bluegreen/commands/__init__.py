@@ -1,0 +1,1 @@
+"""The verbs, one file each; `deploy` is what release and rollback share."""

@@ -1,0 +1,1 @@
+"""Caddy: its admin API, its configuration, and the two ways to switch."""

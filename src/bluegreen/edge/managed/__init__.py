@@ -1,0 +1,1 @@
+"""The edge that bluegreen runs itself: its image, its container, its changes."""
