@@ -22,10 +22,10 @@ from docker.errors import APIError, DockerException
 from rich.console import Console
 from rich.table import Table
 
-from kit import images
-from kit.loads import Answer, Client, LoadReport, NoRetryClient, answered_2xx
-from kit.projects import version_of
-from kit.world import sweep
+from kit.load.clients import Answer, Client, LoadReport, NoRetryClient, answered_2xx
+from kit.site import images
+from kit.site.host import sweep
+from kit.site.projects import version_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from benchmark.pairs import Result, Row, Single, alternate
 from benchmark.peers import Compose, Floor, Peer, Static, optional_peers
 from benchmark.place import Place, Ran
-from kit.world import Site
-from kit.wrk import Wrk
+from kit.load.wrk import Wrk
+from kit.site.host import Site
 
 _CONNECTIONS = 32
 #: A connection that an edge opened and never used holds a graceful stop of its server up for as

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.pairs import Result, Row, Single, alternate
 from benchmark.place import COMMAND, Place, environment, run
-from kit.world import Site
+from kit.site.host import Site
 
 _MEMORY = 80.0  # MB, to stay under
 

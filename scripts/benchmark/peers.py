@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from benchmark.place import Place, run, there, wait_for
 from bluegreen.edge.caddy.admin import Admin
-from kit.world import free_port
+from kit.site.host import free_port
 
 _FLOOR = Path(__file__).with_name("floor.sh")
 _EDGE_IMAGE = "bluegreen-edge"

@@ -22,9 +22,9 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
-from kit import images
-from kit.projects import Project
-from kit.world import Host, Site
+from kit.site import images
+from kit.site.host import Host, Site
+from kit.site.projects import Project
 
 PREFIX = "bluegreen-bench"
 COMMAND = Path(sys.executable).with_name("bluegreen")

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmark.pairs import Result, Row
 from benchmark.peers import KamalProxy, Static
 from benchmark.place import Place, there
-from kit.world import Site
+from kit.site.host import Site
 
 _CONNECTIONS = 32
 _ASSETS = 10

@@ -8,8 +8,8 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from kit.seesaw import Seesaw
-from kit.world import Host
+from kit.site.host import Host
+from kit.site.two_versions import TwoVersions
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +51,12 @@ def shared_host(client: docker.DockerClient) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def seesaw(client: docker.DockerClient) -> Iterator[Seesaw]:
+def two_versions(client: docker.DockerClient) -> Iterator[TwoVersions]:
     """A site that the tests of one file release in turn; each of them leaves it in order."""
     host = Host(client)
     try:
         host.up()
         config = {"drain": {"timeout": "5s"}, "gate": {"passes": 1, "timeout": "10s"}}
-        yield Seesaw.begun(host.site(config=config))
+        yield TwoVersions.begun(host.site(config=config))
     finally:
         host.remove()

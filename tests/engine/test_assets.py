@@ -15,9 +15,10 @@ import docker
 import pytest
 
 from bluegreen.assets import CLASSES
-from kit import images
-from kit.loads import connect
-from kit.world import Host, Ran, Site
+from kit.load.clients import connect
+from kit.site import images
+from kit.site.command import Ran
+from kit.site.host import Host, Site
 
 _INDEX = "<!doctype html><title>{version}</title>\n"
 #: A frontend as many are served: every unknown path is the index, assets with headers of note.

@@ -21,7 +21,7 @@ from bluegreen.builder import BuildRequest, Built, buildx, oci_labels
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import BuildFailed
 from bluegreen.settings.values import BuildSecret
-from kit import images
+from kit.site import images
 
 
 @dataclass

@@ -21,10 +21,11 @@ from docker.models.containers import Container
 
 from bluegreen.lib import poll
 from bluegreen.state.folder import State
-from kit import projects
 from kit.cdn import Cdn, Change, Reply
-from kit.draft import FILES
-from kit.world import Host, Ran, Site
+from kit.site import projects
+from kit.site.command import Ran
+from kit.site.host import Host, Site
+from kit.site.project_edit import FILES
 
 QUICK = {"gate": {"passes": 1}, "container": {"stop_grace": "1s"}}
 

@@ -13,11 +13,11 @@ from typing import Any
 import docker
 import pytest
 
-from kit.draft import FILES, Draft
-from kit.projects import Behaviour
-from kit.world import Host, Site
+from kit.site.host import Host, Site
+from kit.site.project_edit import FILES, ProjectEdit
+from kit.site.projects import Behaviour
 
-Arrange = Callable[[Draft], None]
+Arrange = Callable[[ProjectEdit], None]
 _EPOCH = 1_700_000_000  # seconds; long before these tests
 
 
@@ -30,109 +30,109 @@ class Sound:
     path: str = "/"  # where its page is
 
 
-def _zeroed_times(draft: Draft) -> None:
-    draft.date(0)
+def _zeroed_times(edit: ProjectEdit) -> None:
+    edit.date(0)
 
 
-def _source_date_epoch(draft: Draft) -> None:
-    draft.date(_EPOCH)
-    draft.more("ARG SOURCE_DATE_EPOCH")
+def _source_date_epoch(edit: ProjectEdit) -> None:
+    edit.date(_EPOCH)
+    edit.more("ARG SOURCE_DATE_EPOCH")
 
 
-def _built_long_before(draft: Draft) -> None:
+def _built_long_before(edit: ProjectEdit) -> None:
     """By a job of its own: this one only makes the image."""
-    draft.date(time.time() - 86400)
+    edit.date(time.time() - 86400)
 
 
-def _below_a_base_path(draft: Draft) -> None:
+def _below_a_base_path(edit: ProjectEdit) -> None:
     """The files lie below app/, as they are served."""
-    draft.swap("index.html", '"/assets/', '"/app/assets/')
-    draft.swap(draft.find("assets/app-*.js"), '"/assets/', '"/app/assets/')
-    whole = draft.folder / "whole"
-    draft.dist.rename(whole)
-    draft.dist.mkdir()
-    whole.rename(draft.dist / "app")
+    edit.swap("index.html", '"/assets/', '"/app/assets/')
+    edit.swap(edit.find("assets/app-*.js"), '"/assets/', '"/app/assets/')
+    whole = edit.folder / "whole"
+    edit.dist.rename(whole)
+    edit.dist.mkdir()
+    whole.rename(edit.dist / "app")
 
 
-def _behind_a_stripped_base_path(draft: Draft) -> None:
+def _behind_a_stripped_base_path(edit: ProjectEdit) -> None:
     """Vite's `base: "/app/"`, and a server that takes the prefix off."""
-    draft.swap("index.html", '"/assets/', '"/app/assets/')
-    draft.swap(draft.find("assets/app-*.js"), '"/assets/', '"/app/assets/')
-    draft.serve("uri strip_prefix /app")
+    edit.swap("index.html", '"/assets/', '"/app/assets/')
+    edit.swap(edit.find("assets/app-*.js"), '"/assets/', '"/app/assets/')
+    edit.serve("uri strip_prefix /app")
 
 
-def _base_element(draft: Draft) -> None:
-    draft.swap("index.html", '"/assets/', '"')
-    draft.swap("index.html", "<head>", '<head><base href="/assets/">')
+def _base_element(edit: ProjectEdit) -> None:
+    edit.swap("index.html", '"/assets/', '"')
+    edit.swap("index.html", "<head>", '<head><base href="/assets/">')
 
 
-def _import_map(draft: Draft) -> None:
-    draft.put("assets/vue-1a2b3c4d.js", "export const h = () => 0;\n")
+def _import_map(edit: ProjectEdit) -> None:
+    edit.put("assets/vue-1a2b3c4d.js", "export const h = () => 0;\n")
     imports = '{"imports": {"vue": "/assets/vue-1a2b3c4d.js", "lib/": "/assets/lib/"}}'
-    draft.swap("index.html", "<head>", f'<head><script type="importmap">{imports}</script>')
-    script = draft.find("assets/app-*.js")
-    draft.put(script, 'import { h } from "vue";\n' + draft.read(script))
+    edit.swap("index.html", "<head>", f'<head><script type="importmap">{imports}</script>')
+    script = edit.find("assets/app-*.js")
+    edit.put(script, 'import { h } from "vue";\n' + edit.read(script))
 
 
-def _progressive_web_app(draft: Draft) -> None:
-    draft.put("sw.js", 'self.addEventListener("fetch", () => {});\n')
-    draft.put("icon-192.png", b"\x89PNG\r\n\x1a\n")
-    draft.put(
+def _progressive_web_app(edit: ProjectEdit) -> None:
+    edit.put("sw.js", 'self.addEventListener("fetch", () => {});\n')
+    edit.put("icon-192.png", b"\x89PNG\r\n\x1a\n")
+    edit.put(
         "manifest.webmanifest",
         '{"name": "app", "start_url": "/", "icons": [{"src": "icon-192.png", "sizes": "192x192"}]}',
     )
-    draft.into_head('<link rel="manifest" href="/manifest.webmanifest">')
-    draft.into_head('<script>navigator.serviceWorker?.register("/sw.js")</script>')
+    edit.into_head('<link rel="manifest" href="/manifest.webmanifest">')
+    edit.into_head('<script>navigator.serviceWorker?.register("/sw.js")</script>')
 
 
-def _precompressed(draft: Draft) -> None:
-    for path in ("index.html", draft.find("assets/app-*.js"), draft.find("assets/app-*.css")):
-        draft.put(f"{path}.gz", gzip.compress((draft.dist / path).read_bytes()))
-    draft.serve(precompressed=True)
+def _precompressed(edit: ProjectEdit) -> None:
+    for path in ("index.html", edit.find("assets/app-*.js"), edit.find("assets/app-*.css")):
+        edit.put(f"{path}.gz", gzip.compress((edit.dist / path).read_bytes()))
+    edit.serve(precompressed=True)
 
 
-def _linked_assets(draft: Draft) -> None:
+def _linked_assets(edit: ProjectEdit) -> None:
     """`assets` is a link to this build's folder, as some deploy tools leave it."""
-    (draft.dist / "assets").rename(draft.dist / "build-42")
-    (draft.dist / "assets").symlink_to("build-42")
+    (edit.dist / "assets").rename(edit.dist / "build-42")
+    (edit.dist / "assets").symlink_to("build-42")
 
 
-def _templated_at_start(draft: Draft) -> None:
-    draft.into_head('<script>window.API = "@API@";</script>')
-    draft.more(
+def _templated_at_start(edit: ProjectEdit) -> None:
+    edit.into_head('<script>window.API = "@API@";</script>')
+    edit.more(
         'CMD ["sh", "-c", "sed -i s,@API@,https://api.test, /srv/www/index.html;'
         ' exec caddy run --config /etc/caddy/Caddyfile --adapter caddyfile"]'
     )
 
 
-def _inline_only(draft: Draft) -> None:
-    draft.put(
+def _inline_only(edit: ProjectEdit) -> None:
+    edit.put(
         "index.html",
         "<!doctype html><title>one file</title><style>p{color:red}</style>"
         "<p>site-version:v2-next</p><script>document.title += '!'</script>\n",
     )
 
 
-def _addresses_of_all_kinds(draft: Draft) -> None:
+def _addresses_of_all_kinds(edit: ProjectEdit) -> None:
     """Of other hosts, in data, in fragments, in comments: nothing of it is a file of ours."""
-    style = draft.find("assets/app-*.css")
-    draft.put(
+    style = edit.find("assets/app-*.css")
+    edit.put(
         style,
         "@import url(https://fonts.example.test/inter.css);\n"
         "/* @import './old.css'; url(/assets/gone.png) */\n"
         ".a{background:url(data:image/gif;base64,R0lGODlhAQABAAAAACw=)}\n"
         ".b{clip-path:url(#cut);fill:url('#paint')}\n"
-        '.c::before{content:"url(/assets/not-a-file.png)"}\n' + draft.read(style),
+        '.c::before{content:"url(/assets/not-a-file.png)"}\n' + edit.read(style),
     )
-    script = draft.find("assets/app-*.js")
-    draft.put(
+    script = edit.find("assets/app-*.js")
+    edit.put(
         script,
         '// import("./old.js")\n/* import "./older.js" */\n'
         "const said = 'import(\"./only-said.js\")';\n"
         "const made = (name) => import(`./${name}.js`);\n"
-        'const later = (name) => import("./page-" + name);\n' + draft.read(script),
+        'const later = (name) => import("./page-" + name);\n' + edit.read(script),
     )
-    draft.into_head(
+    edit.into_head(
         '<!-- <script src="/assets/gone.js"></script> -->\n'
         '<script src="https://cdn.example.test/analytics.js" async></script>\n'
         '<link rel="preconnect" href="https://api.example.test">\n'
@@ -143,21 +143,21 @@ def _addresses_of_all_kinds(draft: Draft) -> None:
     )
 
 
-def _queries_and_spaces(draft: Draft) -> None:
-    draft.put("assets/Über uns-1a2b3c4d.js", "export {};\n")
-    draft.into_head('<script type="module" src="/assets/%C3%9Cber%20uns-1a2b3c4d.js?v=3"></script>')
-    draft.swap("index.html", '.css"', '.css?v=3#x"')
+def _queries_and_spaces(edit: ProjectEdit) -> None:
+    edit.put("assets/Über uns-1a2b3c4d.js", "export {};\n")
+    edit.into_head('<script type="module" src="/assets/%C3%9Cber%20uns-1a2b3c4d.js?v=3"></script>')
+    edit.swap("index.html", '.css"', '.css?v=3#x"')
 
 
-def _index_in_a_folder(draft: Draft) -> None:
+def _index_in_a_folder(edit: ProjectEdit) -> None:
     """With relative addresses, and nothing at the top."""
-    draft.swap("index.html", '"/assets/', '"../assets/')
-    draft.put("shop/index.html", draft.read("index.html"))
-    draft.drop("index.html")
+    edit.swap("index.html", '"/assets/', '"../assets/')
+    edit.put("shop/index.html", edit.read("index.html"))
+    edit.drop("index.html")
 
 
-def _falls_back_for_pages_only(draft: Draft) -> None:
-    draft.serve("@page {", "not path /assets/*", "not file", "}", "rewrite @page /index.html")
+def _falls_back_for_pages_only(edit: ProjectEdit) -> None:
+    edit.serve("@page {", "not path /assets/*", "not file", "}", "rewrite @page /index.html")
 
 
 SOUND = (
@@ -206,7 +206,7 @@ SOUND = (
     Sound(name="a fallback for pages only", arrange=_falls_back_for_pages_only),
     Sound(
         name="rendered by its server",
-        arrange=lambda draft: draft.more("ENV WEB_ROOT=/srv/www"),
+        arrange=lambda edit: edit.more("ENV WEB_ROOT=/srv/www"),
         config={"freshness": {"web_root": "", "build_id": "/version.json"}},
         behaviour=Behaviour.STREAMS,
     ),
@@ -227,7 +227,7 @@ def written(site: Site, version: str, case: Sound) -> None:
     for path in sorted(site.project.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     site.write(version, files=FILES, behaviour=case.behaviour, config=case.config)
-    case.arrange(Draft(site.project.folder, site.name))
+    case.arrange(ProjectEdit(site.project.folder, site.name))
 
 
 @pytest.mark.parametrize("case", SOUND, ids=lambda case: case.name)
@@ -247,7 +247,7 @@ def test_cached_layers_and_no_change_are_no_alarm(module_host: Host) -> None:
     """Only a note of the Dockerfile changed: every layer is cached, every byte is live's."""
     site = module_host.site("v1", files=FILES, config={"gate": {"passes": 1}})
     site.bluegreen("release", "--revision", "v1", expect=0)
-    Draft(site.project.folder, site.name).more("# a note")
+    ProjectEdit(site.project.folder, site.name).more("# a note")
     ran = site.bluegreen("release", "--revision", "v1", expect=0)
     assert len(ran.document["warnings"]) == 1
     assert "the same content" in ran.document["warnings"][0]

@@ -13,10 +13,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit import images, projects
 from kit.corpus import IMAGE, PUBLIC, SOURCE, STORE, Wrong, nothing
-from kit.draft import FILES, Draft, caddy_stage
-from kit.world import Host, Ran, Site
+from kit.site import images, projects
+from kit.site.command import Ran
+from kit.site.host import Host, Site
+from kit.site.project_edit import FILES, ProjectEdit, caddy_stage
 
 QUICK = {"gate": {"passes": 1, "timeout": "5s"}, "container": {"stop_grace": "1s"}}
 
@@ -56,13 +57,13 @@ def warned(module_host: Host) -> Site:
     return site
 
 
-def drafted(site: Site, case: Wrong) -> Draft:
+def drafted(site: Site, case: Wrong) -> ProjectEdit:
     for child in site.project.folder.iterdir():
         shutil.rmtree(child) if child.is_dir() else child.unlink()
     site.write("bad", files=FILES, config=case.config)
-    draft = Draft(site.project.folder, site.name)
-    case.spoil(draft)
-    return draft
+    edit = ProjectEdit(site.project.folder, site.name)
+    case.spoil(edit)
+    return edit
 
 
 def rejected(site: Site, case: Wrong) -> Ran:
@@ -156,14 +157,14 @@ def cached_build(site: Site, version: str) -> None:
     So the builder sees no reason to run it again.
     """
     site.write(version, files=FILES)
-    draft = Draft(site.project.folder, site.name)
-    (draft.folder / "rev").write_text(version)
+    edit = ProjectEdit(site.project.folder, site.name)
+    (edit.folder / "rev").write_text(version)
     page = (
         f": {site.name}; mkdir -p /srv/www && read rev </run/secrets/rev;"
         " for name in index.html version.json;"
         ' do echo "<!doctype html><p>site-version:$rev revision $rev</p>" >/srv/www/$name; done'
     )
-    draft.dockerfile(*caddy_stage(f"RUN --mount=type=secret,id=rev {page}"))
+    edit.dockerfile(*caddy_stage(f"RUN --mount=type=secret,id=rev {page}"))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_an_index_that_the_builder_took_for_the_one_it_had_is_rejected(module_ho
     site = module_host.site("one", files=FILES, config=QUICK)
     for version, code in (("one", 0), ("two", 4)):
         site.write(version, files=FILES)
-        Draft(site.project.folder, site.name).date(0)
+        ProjectEdit(site.project.folder, site.name).date(0)
         ran = site.bluegreen("release", "--revision", version, expect=code)
     assert "index.html needs assets/app-" in ran.error["message"]
     assert module_host.get(site).version == "one"

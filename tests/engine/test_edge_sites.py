@@ -14,7 +14,7 @@ from bluegreen import probe
 from bluegreen.edge import SiteEdge
 from bluegreen.errors import ConfigError, EdgeError
 from bluegreen.model import IDLE, Upstream
-from kit.edges import Place, place_of
+from kit.engine.edges import Place, place_of
 
 _ECHO = {
     "admin": {"disabled": True},

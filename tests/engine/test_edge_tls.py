@@ -16,9 +16,9 @@ import pytest
 from bluegreen import probe
 from bluegreen.errors import ConfigError, EdgeError
 from bluegreen.state.folder import State
-from kit.edges import Place, free_port, place_of
-from kit.http2 import Http2Client
-from kit.world import Host
+from kit.engine.edges import Place, free_port, place_of
+from kit.load.http2 import Http2Client
+from kit.site.host import Host
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from bluegreen.commands import edge as edge_commands
 from bluegreen.edge.managed import image as edge_image
 from bluegreen.errors import ConfigError, EdgeError, NotFit
 from bluegreen.model import IDLE, Upstream
-from kit import images
-from kit.edges import Place, free_port, place_of
+from kit.engine.edges import Place, free_port, place_of
+from kit.site import images
 
 
 @pytest.fixture

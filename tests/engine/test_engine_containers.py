@@ -16,7 +16,7 @@ import pytest
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import EngineError
 from bluegreen.model import ContainerFacts, ContainerPlan, HealthcheckPlan
-from kit import images
+from kit.site import images
 
 FOREVER = ("sleep", "3600")
 

@@ -16,7 +16,7 @@ import pytest
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import EngineError, NotFit
 from bluegreen.model import ContainerPlan
-from kit import images
+from kit.site import images
 
 
 @pytest.fixture

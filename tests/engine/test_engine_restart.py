@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kit import machine
-from kit.world import Host
+from kit.engine import daemon
+from kit.site.host import Host
 
 pytestmark = pytest.mark.alone
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.alone
 def engine_afterwards() -> Iterator[None]:
     """Whatever happens here, the tests that follow find an engine."""
     yield
-    machine.start()
+    daemon.start()
 
 
 @pytest.mark.usefixtures("engine_afterwards")
@@ -36,8 +36,8 @@ def test_what_was_live_serves_again_after_the_engine_came_back(
     live = site.bluegreen("release", expect=0).document["live"]
 
     bare_host.client.close()  # its kept connections end with the engine
-    machine.stop()
-    machine.start()
+    daemon.stop()
+    daemon.start()
 
     bare_host.wait_until_it_answers(60)
     deadline = time.monotonic() + 60

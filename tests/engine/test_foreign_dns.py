@@ -13,8 +13,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from kit import images
-from kit.world import Host, Site
+from kit.site import images
+from kit.site.host import Host, Site
 
 #: Answers every A question with the address in its argument (RFC 1035).
 RESOLVER = """

@@ -16,8 +16,9 @@ import pytest
 
 from bluegreen.state.folder import State
 from kit.cdn import Cdn
-from kit.draft import FILES, Draft
-from kit.world import Host, Ran, Site
+from kit.site.command import Ran
+from kit.site.host import Host, Site
+from kit.site.project_edit import FILES, ProjectEdit
 
 QUICK = {"gate": {"passes": 1, "timeout": "5s"}, "container": {"stop_grace": "1s"}}
 
@@ -37,9 +38,9 @@ def site_of(host: Host, **sections: Mapping[str, Any]) -> Site:
     return host.site("one", files=FILES, config=config)
 
 
-def draft_of(site: Site, version: str, **sections: Mapping[str, Any]) -> Draft:
+def draft_of(site: Site, version: str, **sections: Mapping[str, Any]) -> ProjectEdit:
     site.write(version, files=FILES, config=sections)
-    return Draft(site.project.folder, site.name)
+    return ProjectEdit(site.project.folder, site.name)
 
 
 def commit(site: Site, message: str) -> str:
@@ -173,11 +174,11 @@ START = (
 )
 
 
-def templated(site: Site, version: str, **sections: Mapping[str, Any]) -> Draft:
-    draft = draft_of(site, version, **sections)
+def templated(site: Site, version: str, **sections: Mapping[str, Any]) -> ProjectEdit:
+    edit = draft_of(site, version, **sections)
     serve = 'CMD ["/bin/caddy", "run", "--config", "/etc/caddy/Caddyfile"]'
-    draft.more(START, 'ENTRYPOINT ["/start"]', serve)
-    return draft
+    edit.more(START, 'ENTRYPOINT ["/start"]', serve)
+    return edit
 
 
 def test_a_file_that_the_container_writes_must_be_named(module_host: Host) -> None:
@@ -200,8 +201,8 @@ def test_a_named_one_is_proven_by_what_it_names(module_host: Host) -> None:
     assert proof["edge"]["files"]["/"] == proof["candidate"]["files"]["/"]
     site.bluegreen("verify", expect=0)
 
-    draft = templated(site, "two")
-    draft.more("RUN sed -i 's|exec|rm /srv/www/assets/app-*.js; exec|' /start")
+    edit = templated(site, "two")
+    edit.more("RUN sed -i 's|exec|rm /srv/www/assets/app-*.js; exec|' /start")
     ran = site.bluegreen("release", "--revision", "two").expect(4)
     assert "/assets/app-" in ran.error["message"]
     assert "404" in ran.error["message"]
@@ -210,13 +211,13 @@ def test_a_named_one_is_proven_by_what_it_names(module_host: Host) -> None:
 # --- server-rendered --------------------------------------------------------
 
 
-def rendered(site: Site, version: str) -> Draft:
+def rendered(site: Site, version: str) -> ProjectEdit:
     """Nothing in the image is known to be served: the page comes from a template."""
-    draft = draft_of(site, version)
-    page = draft.read("index.html").replace("</head>", "<!-- {{now}} --></head>")
-    draft.put("index.html", page)
-    draft.serve("templates")
-    return draft
+    edit = draft_of(site, version)
+    page = edit.read("index.html").replace("</head>", "<!-- {{now}} --></head>")
+    edit.put("index.html", page)
+    edit.serve("templates")
+    return edit
 
 
 def test_a_rendered_page_is_proven_by_every_file_that_it_names(module_host: Host) -> None:
@@ -228,8 +229,8 @@ def test_a_rendered_page_is_proven_by_every_file_that_it_names(module_host: Host
     assert any(url.startswith("/assets/app-") for url in proof["edge"]["files"])
     site.bluegreen("verify", expect=0)
 
-    draft = rendered(site, "two")
-    draft.drop(draft.find("assets/app-*.js"))
+    edit = rendered(site, "two")
+    edit.drop(edit.find("assets/app-*.js"))
     ran = site.bluegreen("release").expect(4)
     assert "/ names /assets/app-" in ran.error["message"]
     assert "status 404" in ran.error["message"]
@@ -272,8 +273,8 @@ HOUR = 3600.0
 
 def old_without_a_cause(site: Site, version: str, hours: float = 2) -> None:
     """A page that the build makes and dates back itself: no cache, no context's file."""
-    draft = draft_of(site, version)
-    draft.more(
+    edit = draft_of(site, version)
+    edit.more(
         f"ARG AGAIN={time.time_ns()}",
         f"RUN echo '<!-- {version} '$AGAIN' -->' >>/srv/www/index.html"
         f" && touch -d @{int(time.time() - hours * HOUR)} /srv/www/index.html",
@@ -313,8 +314,8 @@ def test_a_touched_file_and_its_cached_layer_pass(module_host: Host) -> None:
     site = site_of(module_host, freshness={"last_modified": "fail"})
     draft_of(site, "one").date(time.time() - HOUR)
     site.bluegreen("release", expect=0)
-    draft = Draft(site.project.folder, site.name)
-    os.utime(draft.dist / "index.html")
+    edit = ProjectEdit(site.project.folder, site.name)
+    os.utime(edit.dist / "index.html")
     ran = site.bluegreen("release", expect=0)
     assert warned(ran, "released afresh")
     assert not warned(ran, "older than the build")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.users import bluegreen_as
-from kit.world import Host, Site
+from kit.site.host import Host, Site
+from kit.site.other_user import bluegreen_as
 
 SOCKET = Path("/var/run/docker.sock")
 OPERATOR = "bluegreen-test"

@@ -17,8 +17,9 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from kit import images
-from kit.world import Host, Ran, Site
+from kit.site import images
+from kit.site.command import Ran
+from kit.site.host import Host, Site
 
 #: The command itself, with all that it imports, needs some 60 MB.
 MOST_MEMORY = 110 << 20

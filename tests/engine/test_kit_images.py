@@ -14,9 +14,9 @@ import pytest
 from docker.errors import APIError, BuildError
 from docker.models.containers import Container
 
-from kit.loads import NoRetryClient
-from kit.projects import Behaviour, Fault, write_project
-from kit.streams import EventStream, SlowDownload, WebSocketSession
+from kit.load.clients import NoRetryClient
+from kit.load.streams import EventStream, SlowDownload, WebSocketSession
+from kit.site.projects import Behaviour, Fault, write_project
 
 Start = Callable[..., Container]
 

@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kit import images, server
-from kit.http2 import Http2Client
-from kit.loads import Client, LoadReport, NoRetryClient, connect, trusting
-from kit.projects import build, version_of, write_project
-from kit.streams import Cut, EventStream, SlowDownload, Stream, WebSocketSession
-from kit.world import free_port
-from kit.wrk import Wrk
+from kit.load.clients import Client, LoadReport, NoRetryClient, connect, trusting
+from kit.load.http2 import Http2Client
+from kit.load.streams import Cut, EventStream, SlowDownload, Stream, WebSocketSession
+from kit.load.wrk import Wrk
+from kit.site import images, server
+from kit.site.host import free_port
+from kit.site.projects import build, version_of, write_project
 
 Process = subprocess.Popen[bytes]
 Load = Callable[[str], Client | Wrk]

@@ -9,14 +9,14 @@ import docker
 import pytest
 
 from bluegreen.model import SITE_LABEL
-from kit import images
-from kit.aftermath import wait_until_served
-from kit.crowd import Crowd
-from kit.loads import NoRetryClient
-from kit.projects import Behaviour
-from kit.streams import EventStream, SlowDownload, WebSocketSession
-from kit.world import Host, sweep
-from kit.wrk import Wrk
+from kit.load.clients import NoRetryClient
+from kit.load.streams import EventStream, SlowDownload, WebSocketSession
+from kit.load.users_in_outage import UsersInOutage
+from kit.load.wrk import Wrk
+from kit.site import images
+from kit.site.host import Host, sweep
+from kit.site.invariants import wait_until_served
+from kit.site.projects import Behaviour
 
 
 def test_every_client_runs_across_a_release(host: Host) -> None:
@@ -56,7 +56,7 @@ def test_a_crowd_forgives_an_outage_and_nothing_after_it(host: Host) -> None:
     """From the moment on from which everything had to be answered."""
     site = host.site("v1")
     site.bluegreen("release", expect=0)
-    with Crowd(site) as users:
+    with UsersInOutage(site) as users:
         served_for_a_while(users)
         with pytest.raises(AssertionError, match="nobody noticed"):
             users.assert_served_again("v1")
@@ -73,7 +73,7 @@ def test_a_crowd_forgives_an_outage_and_nothing_after_it(host: Host) -> None:
             users.assert_served("v1")
 
 
-def served_for_a_while(users: Crowd) -> None:
+def served_for_a_while(users: UsersInOutage) -> None:
     enough = users.tally().requests + 100
     while users.tally().requests < enough:
         time.sleep(0.05)

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import pytest
 
 from bluegreen.state.folder import State
-from kit.http2 import Http2Client
-from kit.loads import LoadReport, NoRetryClient, trusting
-from kit.projects import Behaviour
-from kit.streams import EventStream, SlowDownload, WebSocketSession
-from kit.world import Host, Site
-from kit.wrk import Wrk
+from kit.load.clients import LoadReport, NoRetryClient, trusting
+from kit.load.http2 import Http2Client
+from kit.load.streams import EventStream, SlowDownload, WebSocketSession
+from kit.load.wrk import Wrk
+from kit.site.host import Host, Site
+from kit.site.projects import Behaviour
 
 RETAIN = 3
 SETTINGS: dict[str, Any] = {"retain": {"images": RETAIN}, "drain": {"timeout": "20s"}}

@@ -17,8 +17,8 @@ import pytest
 from docker.models.containers import Container
 
 from kit import output
-from kit.sizes import WEB_ROOT, large_image
-from kit.world import Host, Site
+from kit.site.host import Host, Site
+from kit.site.large_roots import WEB_ROOT, large_image
 
 FILES = 20_000
 BYTES = 1 << 30

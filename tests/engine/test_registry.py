@@ -17,7 +17,7 @@ import pytest
 from bluegreen import builder
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import BuildFailed
-from kit.registry import registry
+from kit.engine.registry import registry
 
 USER, PASSWORD = "deployer", "correct horse"
 # `htpasswd -nbB` of the two above; registries take bcrypt alone.

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kit.projects import Behaviour, Fault
-from kit.world import Host, Ran, Site
+from kit.site.command import Ran
+from kit.site.host import Host, Site
+from kit.site.projects import Behaviour, Fault
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit.projects import Behaviour, Fault
-from kit.world import Host, Site
+from kit.site.host import Host, Site
+from kit.site.projects import Behaviour, Fault
 
 
 def test_the_first_release_goes_live_and_before_it_the_edge_answers_503(host: Host) -> None:

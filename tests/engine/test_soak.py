@@ -15,11 +15,11 @@ import pytest
 
 from bluegreen.state.folder import State
 from kit import output
-from kit.http2 import Http2Client
-from kit.loads import NoRetryClient, trusting
-from kit.projects import Behaviour
-from kit.streams import EventStream, SlowDownload, WebSocketSession
-from kit.world import Host, Site
+from kit.load.clients import NoRetryClient, trusting
+from kit.load.http2 import Http2Client
+from kit.load.streams import EventStream, SlowDownload, WebSocketSession
+from kit.site.host import Host, Site
+from kit.site.projects import Behaviour
 
 RETAIN = 3
 SHORT, WHOLE = 12, 100  # releases

@@ -10,10 +10,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit import images
-from kit.engines import EngineDoor
-from kit.users import bluegreen_as
-from kit.world import Bluegreen, Host, Site
+from kit.engine.door import EngineDoor
+from kit.site import images
+from kit.site.command import Bluegreen
+from kit.site.host import Host, Site
+from kit.site.other_user import bluegreen_as
 
 STEPS = ("build", "inspect", "boot", "gate", "switch", "verify", "drain")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kit import output, vite
-from kit.browser import Browser, Tab
-from kit.world import Host, Site
+from kit import output
+from kit.load.browser import Browser, Tab
+from kit.site import vite
+from kit.site.host import Host, Site
 
 VERSIONS = ("1", "2", "3", "4")
 

@@ -14,11 +14,12 @@ import docker
 import pytest
 
 from bluegreen.state.folder import State
-from kit.aftermath import assert_whole
-from kit.clocks import Clock
-from kit.crowd import users_of
-from kit.halting import Halted, before
-from kit.world import Bluegreen, Host, Ran, Site
+from kit.faults.breakpoint import Halted, before
+from kit.faults.clocks import Clock
+from kit.load.users_in_outage import users_of
+from kit.site.command import Bluegreen, Ran
+from kit.site.host import Host, Site
+from kit.site.invariants import assert_whole
 
 _HOUR = 3600
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from docker.models.containers import Container
 
-from kit import machine
-from kit.aftermath import assert_truthful, assert_whole, wait_until_served
-from kit.crowd import Crowd
-from kit.halting import Place
-from kit.seesaw import Seesaw
-from kit.wrk import Wrk
+from kit.engine import daemon
+from kit.faults.breakpoint import Place
+from kit.load.users_in_outage import UsersInOutage
+from kit.load.wrk import Wrk
+from kit.site.invariants import assert_truthful, assert_whole, wait_until_served
+from kit.site.two_versions import TwoVersions
 
 
 def killed(container: Container) -> None:
@@ -26,7 +26,7 @@ def removed(container: Container) -> None:
 
 def crashed(container: Container) -> None:
     """By itself; once it has its restart policy, the engine starts it again."""
-    machine.kill(container.attrs["State"]["Pid"])
+    daemon.kill(container.attrs["State"]["Pid"])
 
 
 def named(value: object) -> str:
@@ -53,17 +53,19 @@ BESIDE_THE_OLD = (
 
 
 @pytest.mark.parametrize(("place", "dies"), BEFORE_THE_SWITCH, ids=named)
-def test_a_candidate_that_dies_before_the_switch(seesaw: Seesaw, place: Place, dies: Death) -> None:
+def test_a_candidate_that_dies_before_the_switch(
+    two_versions: TwoVersions, place: Place, dies: Death
+) -> None:
     """Nobody is sent to it."""
-    before, to = seesaw.served, seesaw.other
-    url, host = seesaw.host.url, seesaw.site.hostname
-    with Crowd(seesaw.site) as users, Wrk(url, host=host, connections=8) as wrk:
-        with seesaw.halted(place, to) as command:
-            dies(candidate(seesaw))
+    before, to = two_versions.served, two_versions.other
+    url, host = two_versions.host.url, two_versions.site.hostname
+    with UsersInOutage(two_versions.site) as users, Wrk(url, host=host, connections=8) as wrk:
+        with two_versions.halted(place, to) as command:
+            dies(candidate(two_versions))
         ran = command.wait().expect(4)
         assert "candidate" in ran.error["message"], ran
-        assert_truthful(seesaw.site, ran, before, to)
-        assert_whole(seesaw.site, before)
+        assert_truthful(two_versions.site, ran, before, to)
+        assert_whole(two_versions.site, before)
         tally = users.assert_served(before)
         report = wrk.report()
         report.assert_nothing_lost(at_least=100)
@@ -72,63 +74,65 @@ def test_a_candidate_that_dies_before_the_switch(seesaw: Seesaw, place: Place, d
 
 @pytest.mark.parametrize(("place", "dies"), BESIDE_THE_OLD, ids=named)
 def test_a_release_that_dies_while_the_old_one_still_runs(
-    seesaw: Seesaw, place: Place, dies: Death
+    two_versions: TwoVersions, place: Place, dies: Death
 ) -> None:
     """It is taken back at once: users' requests wait at the edge, and follow the pointer back.
     Only what the dying one had in hand may be lost."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(place, to) as command:
-            dies(candidate(seesaw))
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(place, to) as command:
+            dies(candidate(two_versions))
             users.expect_all()
         ran = command.wait().expect(5)
         assert "the new release" in ran.error["message"], ran
         assert ran.document["debris"] == []
-        assert_truthful(seesaw.site, ran, before, to)
-        assert_whole(seesaw.site, before)
-        assert seesaw.site.containers()[0].attrs["HostConfig"]["RestartPolicy"]["Name"] != "no"
+        assert_truthful(two_versions.site, ran, before, to)
+        assert_whole(two_versions.site, before)
+        assert (
+            two_versions.site.containers()[0].attrs["HostConfig"]["RestartPolicy"]["Name"] != "no"
+        )
         tally = users.assert_served(before, to)
     print(f"new release {dies.__name__} in {place}: {tally}")
 
 
-def test_a_release_that_dies_when_the_old_one_is_gone_is_told(seesaw: Seesaw) -> None:
+def test_a_release_that_dies_when_the_old_one_is_gone_is_told(two_versions: TwoVersions) -> None:
     """Nothing can take over any more: that is said, with what brings the old one back."""
-    before, to = seesaw.served, seesaw.other
-    with seesaw.halted(Place("retire", "after", "engine.remove"), to) as command:
-        killed(candidate(seesaw))
+    before, to = two_versions.served, two_versions.other
+    with two_versions.halted(Place("retire", "after", "engine.remove"), to) as command:
+        killed(candidate(two_versions))
     ran = command.wait().expect(9)
     (debris,) = ran.document["debris"]
     assert "exited with code 137" in debris
     assert "bluegreen rollback" in debris
-    seesaw.site.bluegreen("rollback", expect=0)
-    assert_whole(seesaw.site, before)
+    two_versions.site.bluegreen("rollback", expect=0)
+    assert_whole(two_versions.site, before)
 
 
 @pytest.mark.parametrize("dies", [killed, removed], ids=named)
 def test_live_that_somebody_kills_is_told_and_healed_by_a_release(
-    seesaw: Seesaw, dies: Death
+    two_versions: TwoVersions, dies: Death
 ) -> None:
     """Users get 502 until then, never another release or a stranger's page."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        dies(seesaw.site.containers()[0])
-        answer = seesaw.host.get(seesaw.site)
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        dies(two_versions.site.containers()[0])
+        answer = two_versions.host.get(two_versions.site)
         assert (answer.status, answer.version) == (502, "")
-        amiss = seesaw.site.bluegreen("status", expect=0).document["amiss"]
+        amiss = two_versions.site.bluegreen("status", expect=0).document["amiss"]
         assert any("exited" in told or "does not exist" in told for told in amiss), amiss
         assert all("docker start" in told or "bluegreen rollback" in told for told in amiss)
-        found = seesaw.site.bluegreen("verify", expect=1)
+        found = two_versions.site.bluegreen("verify", expect=1)
         assert [one["where"] for one in found.document["findings"]] == ["origin"], found
         assert found.document["checked"] == {}, "what the engine knows takes no long requests"
-        release = seesaw.start(to)
-        wait_until_served(seesaw.site)
+        release = two_versions.start(to)
+        wait_until_served(two_versions.site)
         users.expect_all()
         release.wait().expect(0)
-        assert_whole(seesaw.site, to)
+        assert_whole(two_versions.site, to)
         tally = users.assert_served(before, to)
     print(f"live {dies.__name__} by hand: {tally}; verify took {found.seconds:.1f} s")
 
 
-def candidate(seesaw: Seesaw) -> Container:
+def candidate(two_versions: TwoVersions) -> Container:
     """The newest of the site's containers, whether users are sent to it by now or not."""
-    return max(seesaw.site.containers(), key=lambda container: str(container.name))
+    return max(two_versions.site.containers(), key=lambda container: str(container.name))

@@ -17,12 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from kit import output
-from kit.aftermath import assert_whole
-from kit.crowd import users_of
-from kit.halting import Halted, before
-from kit.seesaw import Seesaw
-from kit.world import Host, Ran
-from kit.wrk import Wrk
+from kit.faults.breakpoint import Halted, before
+from kit.load.users_in_outage import users_of
+from kit.load.wrk import Wrk
+from kit.site.command import Ran
+from kit.site.host import Host
+from kit.site.invariants import assert_whole
+from kit.site.two_versions import TwoVersions
 
 SEED = 20261125
 SITES = 3
@@ -58,14 +59,14 @@ class Order:
     """One command, as it was drawn."""
 
     verb: tuple[str, ...]
-    seesaw: Seesaw
+    two_versions: TwoVersions
     blow: Blow | None
 
     def carry_out(self) -> Ran:
         argv = self.verb
         if argv[0] == "release":
-            argv = (*self.seesaw.argv(self.seesaw.other), *argv[1:])
-        running = self.seesaw.site.bluegreen.start(*argv)
+            argv = (*self.two_versions.argv(self.two_versions.other), *argv[1:])
+        running = self.two_versions.site.bluegreen.start(*argv)
         if self.blow is None:
             return running.wait()
         due = threading.Timer(self.blow.after, running.send, (self.blow.number,))
@@ -84,7 +85,7 @@ class Order:
         assert "Traceback" not in ran.stderr, f"{self}: {ran}"
 
 
-def drawn(crowd: list[Seesaw]) -> Iterator[Order]:
+def drawn(crowd: list[TwoVersions]) -> Iterator[Order]:
     chance = random.Random(SEED)
     verbs, weights = list(VERBS), [often for often, _ in VERBS.values()]
     for _ in range(COMMANDS):
@@ -96,8 +97,8 @@ def drawn(crowd: list[Seesaw]) -> Iterator[Order]:
 
 
 def test_a_crowd_of_commands_some_of_them_killed(host: Host) -> None:
-    first = Seesaw.begun(host.site())
-    crowd = [first, *(Seesaw.begun(host.site(), first.images) for _ in range(SITES - 1))]
+    first = TwoVersions.begun(host.site())
+    crowd = [first, *(TwoVersions.begun(host.site(), first.images) for _ in range(SITES - 1))]
     with ExitStack() as stack:
         stack.enter_context(users_of(*(one.site for one in crowd), case="a crowd of commands"))
         load = stack.enter_context(Wrk(f"{host.url}/", host=first.site.hostname, connections=4))
@@ -118,8 +119,8 @@ def test_a_crowd_of_commands_some_of_them_killed(host: Host) -> None:
 
 def test_a_look_that_a_release_overtakes_raises_no_alarm(host: Host) -> None:
     """A monitor runs `verify` at any time: what it has to compare with may be gone by then."""
-    seesaw = Seesaw.begun(host.site())
-    with Halted(seesaw.site.bluegreen, before("client.ask"), "verify") as looking:
-        seesaw.assert_the_next_release_heals()
+    two_versions = TwoVersions.begun(host.site())
+    with Halted(two_versions.site.bluegreen, before("client.ask"), "verify") as looking:
+        two_versions.assert_the_next_release_heals()
     ran = looking.wait().expect(0)
-    assert ran.document["live"]["id"] in seesaw.site.live()
+    assert ran.document["live"]["id"] in two_versions.site.live()

@@ -15,12 +15,12 @@ import docker
 import pytest
 
 from bluegreen.state.folder import State
-from kit.aftermath import assert_whole
-from kit.crowd import users_of
-from kit.disks import Disk
-from kit.halting import Halted, Place, after, before
-from kit.seesaw import Seesaw
-from kit.world import Host, Site
+from kit.faults.breakpoint import Halted, Place, after, before
+from kit.faults.disks import Disk
+from kit.load.users_in_outage import users_of
+from kit.site.host import Host, Site
+from kit.site.invariants import assert_whole
+from kit.site.two_versions import TwoVersions
 
 _BLOCK = 4096
 
@@ -29,12 +29,12 @@ _BLOCK = 4096
 class World:
     """A site that is live, its state folder on a disk of its own."""
 
-    seesaw: Seesaw
+    two_versions: TwoVersions
     disk: Disk
 
     @property
     def site(self) -> Site:
-        return self.seesaw.site
+        return self.two_versions.site
 
     @property
     def folder(self) -> Path:
@@ -42,7 +42,7 @@ class World:
 
     def halted(self, place: Place) -> Halted:
         """A release of the other version."""
-        return self.seesaw.halted(place, self.seesaw.other)
+        return self.two_versions.halted(place, self.two_versions.other)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def live_world(client: docker.DockerClient) -> Iterator[World]:
     try:
         with Disk(host.state_dir, "64m") as disk:
             host.up()
-            yield World(Seesaw.begun(host.site()), disk)
+            yield World(TwoVersions.begun(host.site()), disk)
     finally:
         host.remove()
 
@@ -66,7 +66,7 @@ def live_world(client: docker.DockerClient) -> Iterator[World]:
 
 
 def test_on_a_full_disk_no_command_begins_and_each_says_why(world: World) -> None:
-    live = world.seesaw.served
+    live = world.two_versions.served
     log = State(world.folder).log
     log.write_bytes(log.read_bytes() + b"\n" * (-log.stat().st_size % _BLOCK))
     with users_of(world.site, case="full at the start"):
@@ -76,9 +76,9 @@ def test_on_a_full_disk_no_command_begins_and_each_says_why(world: World) -> Non
             assert f"the disk of {world.folder} is full" in ran.error["message"]
             assert ran.error["hint"].startswith(f"free space on the disk of {world.folder}")
             assert "Traceback" not in ran.stderr, ran.stderr
-        assert world.seesaw.served == live
+        assert world.two_versions.served == live
         world.disk.free()
-        world.seesaw.assert_the_next_release_heals()
+        world.two_versions.assert_the_next_release_heals()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_on_a_full_disk_no_command_begins_and_each_says_why(world: World) -> Non
 def test_a_disk_that_fills_in_mid_release_fails_it_and_live_serves_on(
     world: World, request: pytest.FixtureRequest, place: Place, named: str
 ) -> None:
-    version, live = world.seesaw.served, world.site.live()
+    version, live = world.two_versions.served, world.site.live()
     with users_of(world.site, case=f"full at {request.node.callspec.id}"):
         with world.halted(place) as command:
             world.disk.fill()
@@ -106,16 +106,16 @@ def test_a_disk_that_fills_in_mid_release_fails_it_and_live_serves_on(
         assert ran.error["hint"].startswith("free space on the disk of")
         assert ran.document["live"]["id"] in live
         assert ran.document["debris"] == []
-        assert (world.seesaw.served, world.site.live()) == (version, live)
+        assert (world.two_versions.served, world.site.live()) == (version, live)
         world.disk.free()
-        world.seesaw.assert_the_next_release_heals()
+        world.two_versions.assert_the_next_release_heals()
 
 
 def test_a_disk_that_fills_behind_the_point_of_no_return_is_a_warning_said_once(
     world: World,
 ) -> None:
     """The release is live and proven; that the ledger cannot know it is for the next command."""
-    wanted = world.seesaw.other
+    wanted = world.two_versions.other
     with users_of(world.site, case="full behind the point of no return"):
         with world.halted(before("ledger.went_live")) as command:
             world.disk.fill()
@@ -124,11 +124,11 @@ def test_a_disk_that_fills_behind_the_point_of_no_return_is_a_warning_said_once(
         told = [text for text in ran.document["warnings"] if "ledger.db" in text]
         assert len(told) == 1, told
         assert f"the disk of {world.folder} is full" in told[0]
-        assert world.seesaw.served == wanted
+        assert world.two_versions.served == wanted
         world.disk.free()
         assert world.site.bluegreen("recover", expect=0).outcome == "recovered"
         assert_whole(world.site)
-        assert world.seesaw.served == wanted
+        assert world.two_versions.served == wanted
 
 
 # --- read-only ------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_a_disk_that_fills_behind_the_point_of_no_return_is_a_warning_said_once(
 
 def test_on_a_read_only_disk_no_command_begins_and_each_says_why(world: World) -> None:
     """Root writes whatever the modes say, and still not here."""
-    live = world.seesaw.served
+    live = world.two_versions.served
     with users_of(world.site, case="read-only at the start"):
         world.disk.read_only()
         for verb in ("release", "rollback", "status", "verify", "recover"):
@@ -146,9 +146,9 @@ def test_on_a_read_only_disk_no_command_begins_and_each_says_why(world: World) -
             assert "owner" not in ran.error["hint"]
             assert str(world.folder) in ran.error["hint"]
             assert ran.document["upstream"] == world.site.live()
-        assert world.seesaw.served == live
+        assert world.two_versions.served == live
         world.disk.writable()
-        world.seesaw.assert_the_next_release_heals()
+        world.two_versions.assert_the_next_release_heals()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_disk_that_turns_read_only_in_mid_release_fails_it_and_live_serves_on(
     world: World, request: pytest.FixtureRequest, act: str, named: str, debris: int
 ) -> None:
     """What it has written of the candidate by then it cannot take back, and says so."""
-    version, live = world.seesaw.served, world.site.live()
+    version, live = world.two_versions.served, world.site.live()
     with users_of(world.site, case=f"read-only at {request.node.callspec.id}"):
         with world.halted(before(act)) as command:
             world.disk.read_only()
@@ -171,21 +171,21 @@ def test_a_disk_that_turns_read_only_in_mid_release_fails_it_and_live_serves_on(
         assert ran.document["live"]["id"] in live
         assert len(ran.document["debris"]) == debris, ran
         assert all("by hand: bluegreen prune" in one for one in ran.document["debris"])
-        assert (world.seesaw.served, world.site.live()) == (version, live)
+        assert (world.two_versions.served, world.site.live()) == (version, live)
         world.disk.writable()
-        world.seesaw.assert_the_next_release_heals()
+        world.two_versions.assert_the_next_release_heals()
 
 
 def test_a_disk_that_turns_read_only_behind_the_switch_does_not_undo_it(
     world: World,
 ) -> None:
     """What the command has open it still writes; only the way back that was staged stays."""
-    wanted = world.seesaw.other
+    wanted = world.two_versions.other
     with users_of(world.site, case="read-only behind the switch"):
         with world.halted(after("files.put_in_place")) as command:
             world.disk.read_only()
         command.wait().expect(0)
-        assert world.seesaw.served == wanted
+        assert world.two_versions.served == wanted
         world.disk.writable()
         assert world.site.bluegreen("recover", expect=0).outcome == "recovered"
         assert_whole(world.site)

@@ -14,12 +14,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit import images
-from kit.aftermath import assert_whole
-from kit.crowd import users_of
-from kit.halting import Halted, before
-from kit.small_engine import SmallEngine
-from kit.world import Host, Ran, Site
+from kit.engine.small import SmallEngine
+from kit.faults.breakpoint import Halted, before
+from kit.load.users_in_outage import users_of
+from kit.site import images
+from kit.site.command import Ran
+from kit.site.host import Host, Site
+from kit.site.invariants import assert_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import pytest
 
-from kit import machine
-from kit.aftermath import assert_truthful, assert_whole, wait_until_served
-from kit.crowd import Crowd
-from kit.halting import Place
-from kit.seesaw import Seesaw
+from kit.engine import daemon
+from kit.faults.breakpoint import Place
+from kit.load.users_in_outage import UsersInOutage
+from kit.site.invariants import assert_truthful, assert_whole, wait_until_served
+from kit.site.two_versions import TwoVersions
 
 STEPS = (
     *("preflight", "plan", "build", "inspect", "boot", "gate"),
@@ -35,65 +35,67 @@ KILLS = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_an_edge_that_dies_by_itself_in_mid_release(seesaw: Seesaw, step: str) -> None:
+def test_an_edge_that_dies_by_itself_in_mid_release(two_versions: TwoVersions, step: str) -> None:
     """Its restart policy brings it back, while the command goes on."""
-    before, to = seesaw.served, seesaw.other
-    reset_restart_backoff(seesaw)
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(Place(step), to) as command:
-            machine.kill(seesaw.host.edge_container().attrs["State"]["Pid"])
-        wait_until_served(seesaw.site)
+    before, to = two_versions.served, two_versions.other
+    reset_restart_backoff(two_versions)
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(Place(step), to) as command:
+            daemon.kill(two_versions.host.edge_container().attrs["State"]["Pid"])
+        wait_until_served(two_versions.site)
         users.expect_all()
         ran = command.wait()
-        assert_truthful(seesaw.site, ran, before, to)
-        assert_healed_by_the_next_command(seesaw)
+        assert_truthful(two_versions.site, ran, before, to)
+        assert_healed_by_the_next_command(two_versions)
         print(f"edge dies in {step}, code {ran.code}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize("place", AROUND_THE_SWITCH, ids=str)
-def test_an_edge_that_somebody_restarts_in_mid_release(seesaw: Seesaw, place: Place) -> None:
+def test_an_edge_that_somebody_restarts_in_mid_release(
+    two_versions: TwoVersions, place: Place
+) -> None:
     """`docker restart` returns when Caddy has just begun: the release waits for it."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(place, to) as command:
-            seesaw.host.edge_container().restart()
-        wait_until_served(seesaw.site)
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(place, to) as command:
+            two_versions.host.edge_container().restart()
+        wait_until_served(two_versions.site)
         users.expect_all()
         ran = command.wait().expect(0)
-        assert_truthful(seesaw.site, ran, before, to)
+        assert_truthful(two_versions.site, ran, before, to)
         assert ran.document["warnings"] == [], ran
-        assert_whole(seesaw.site, to)
+        assert_whole(two_versions.site, to)
         print(f"edge restarted in {place}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize(("place", "code"), KILLS.items(), ids=str)
 def test_an_edge_that_somebody_kills_in_mid_release(
-    seesaw: Seesaw, place: Place, code: int
+    two_versions: TwoVersions, place: Place, code: int
 ) -> None:
     """After `docker kill` the engine leaves it down: the command says that it is the edge that
     is gone, and `edge up` brings back what is live by then."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(place, to) as command:
-            seesaw.host.edge_container().kill()
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(place, to) as command:
+            two_versions.host.edge_container().kill()
         ran = command.wait().expect(code)
         assert "the edge" in str(ran.error or ran.document["debris"]), ran
         assert "--recreate" not in ran.stdout, "a new container is not what it needs"
-        seesaw.host.up()
-        wait_until_served(seesaw.site)
+        two_versions.host.up()
+        wait_until_served(two_versions.site)
         users.expect_all()
-        assert_truthful(seesaw.site, ran, before, to)
-        assert_healed_by_the_next_command(seesaw)
+        assert_truthful(two_versions.site, ran, before, to)
+        assert_healed_by_the_next_command(two_versions)
         print(f"edge killed in {place}, code {code}: {users.assert_served_again(before, to)}")
 
 
-def reset_restart_backoff(seesaw: Seesaw) -> None:
+def reset_restart_backoff(two_versions: TwoVersions) -> None:
     """Of a container that dies again within ten seconds the engine waits longer each time."""
-    seesaw.host.edge_container().restart()
-    wait_until_served(seesaw.site)
+    two_versions.host.edge_container().restart()
+    wait_until_served(two_versions.site)
 
 
-def assert_healed_by_the_next_command(seesaw: Seesaw) -> None:
-    served = seesaw.served
-    seesaw.site.bluegreen("recover", expect=0)
-    assert_whole(seesaw.site, served)
+def assert_healed_by_the_next_command(two_versions: TwoVersions) -> None:
+    served = two_versions.served
+    two_versions.site.bluegreen("recover", expect=0)
+    assert_whole(two_versions.site, served)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 from docker.models.containers import Container
 
-from kit import machine
-from kit.aftermath import assert_truthful, assert_whole, wait_until_served
-from kit.crowd import Crowd
-from kit.halting import Place
-from kit.seesaw import Seesaw
+from kit.engine import daemon
+from kit.faults.breakpoint import Place
+from kit.load.users_in_outage import UsersInOutage
+from kit.site.invariants import assert_truthful, assert_whole, wait_until_served
+from kit.site.two_versions import TwoVersions
 
 pytestmark = pytest.mark.alone
 
@@ -55,80 +55,82 @@ POWER_CUTS = (
 def _engine_afterwards() -> Iterator[None]:
     """Whatever happens here, the tests that follow find an engine."""
     yield
-    machine.start()
+    daemon.start()
 
 
 @pytest.mark.parametrize(("place", "code"), RESTARTS.items(), ids=str)
-def test_the_engine_restarts_in_mid_release(seesaw: Seesaw, place: Place, code: int) -> None:
+def test_the_engine_restarts_in_mid_release(
+    two_versions: TwoVersions, place: Place, code: int
+) -> None:
     """The command stands still meanwhile, and goes on once users are served again."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(place, to) as command:
-            engine_stops(seesaw)
-            machine.start()
-            wait_until_served(seesaw.site)
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(place, to) as command:
+            engine_stops(two_versions)
+            daemon.start()
+            wait_until_served(two_versions.site)
             users.expect_all()
         ran = command.wait().expect(code)
-        assert_truthful(seesaw.site, ran, before, to)
+        assert_truthful(two_versions.site, ran, before, to)
         assert ran.document["debris"] == [], ran
-        assert_whole(seesaw.site, seesaw.served)
+        assert_whole(two_versions.site, two_versions.served)
         print(f"engine restarts in {place}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize("place", OUTAGES, ids=str)
-def test_the_engine_goes_away_in_mid_release(seesaw: Seesaw, place: Place) -> None:
+def test_the_engine_goes_away_in_mid_release(two_versions: TwoVersions, place: Place) -> None:
     """The command fails for want of it; when it is back, the next command is enough."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
-        with seesaw.halted(place, to) as command:
-            engine_stops(seesaw)
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
+        with two_versions.halted(place, to) as command:
+            engine_stops(two_versions)
         ran = command.wait()
-        machine.start()
-        wait_until_served(seesaw.site)
+        daemon.start()
+        wait_until_served(two_versions.site)
         users.expect_all()
         assert ran.code in (7, 9), ran
-        assert_truthful(seesaw.site, ran, before, to)
-        served = seesaw.served
-        seesaw.site.bluegreen("recover", expect=0)
-        assert_whole(seesaw.site, served)
+        assert_truthful(two_versions.site, ran, before, to)
+        served = two_versions.served
+        two_versions.site.bluegreen("recover", expect=0)
+        assert_whole(two_versions.site, served)
         print(f"engine gone in {place}, code {ran.code}: {users.assert_served_again(before, to)}")
 
 
 @pytest.mark.parametrize(("place", "switched", "first"), POWER_CUTS, ids=str)
 def test_the_host_loses_its_power(
-    seesaw: Seesaw, place: Place | None, switched: bool, first: str
+    two_versions: TwoVersions, place: Place | None, switched: bool, first: str
 ) -> None:
     """After a release, and in the midst of one that dies with it: whatever starts first, what
     was live is served again, and the next command puts the rest in order."""
-    before, to = seesaw.served, seesaw.other
-    with Crowd(seesaw.site) as users:
+    before, to = two_versions.served, two_versions.other
+    with UsersInOutage(two_versions.site) as users:
         if place is not None:
-            with seesaw.halted(place, to) as command:
+            with two_versions.halted(place, to) as command:
                 command.kill()
-                machine.lose_power()
+                daemon.lose_power()
             command.wait()
         else:
-            machine.lose_power()
-        seesaw.host.client.close()
-        machine.start()
-        start_in_order(seesaw, first)
-        wait_until_served(seesaw.site)
+            daemon.lose_power()
+        two_versions.host.client.close()
+        daemon.start()
+        start_in_order(two_versions, first)
+        wait_until_served(two_versions.site)
         users.expect_all()
-        assert seesaw.served == (to if switched else before)
-        seesaw.site.bluegreen("recover", expect=0)
-        assert_whole(seesaw.site, to if switched else before)
+        assert two_versions.served == (to if switched else before)
+        two_versions.site.bluegreen("recover", expect=0)
+        assert_whole(two_versions.site, to if switched else before)
         print(f"power lost in {place}, {first} first: {users.assert_served_again(before, to)}")
 
 
-def engine_stops(seesaw: Seesaw) -> None:
-    seesaw.host.client.close()  # its kept connections end with the engine
-    machine.stop()
+def engine_stops(two_versions: TwoVersions) -> None:
+    two_versions.host.client.close()  # its kept connections end with the engine
+    daemon.stop()
 
 
-def start_in_order(seesaw: Seesaw, first: str) -> None:
+def start_in_order(two_versions: TwoVersions, first: str) -> None:
     """What the engine has started by itself is stopped, and started one after the other."""
-    edge = seesaw.host.edge_container()
-    site = [one for one in seesaw.site.containers() if one.status == "running"]
+    edge = two_versions.host.edge_container()
+    site = [one for one in two_versions.site.containers() if one.status == "running"]
     for container in (edge, *site):
         container.stop()
     order: tuple[Container, ...] = (edge, *site) if first == "edge" else (*site, edge)

@@ -1,8 +1,8 @@
 """The engine is slow, falls silent for good, or breaks its answers off.
 
 A slow one costs time. A silent one ends the command by its own patience, which these tests
-shorten (kit/impatient.py). A broken answer is looked up, or ends the command as what it is:
-never as a fault of the image. Users who never retry notice none of it.
+shorten (kit/faults/short_timeouts.py). A broken answer is looked up, or ends the command as what
+it is: never as a fault of the image. Users who never retry notice none of it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import docker
 import pytest
 
 from kit import output
-from kit.aftermath import assert_whole
-from kit.crowd import users_of
-from kit.engines import EngineDoor
-from kit.registry import registry
-from kit.seesaw import VERSIONS, Seesaw
-from kit.world import Bluegreen, Host, Running, Site
+from kit.engine.door import EngineDoor
+from kit.engine.registry import registry
+from kit.load.users_in_outage import users_of
+from kit.site.command import Bluegreen, Running
+from kit.site.host import Host, Site
+from kit.site.invariants import assert_whole
+from kit.site.two_versions import VERSIONS, TwoVersions
 
 PATIENCE = 1  # seconds for an answer
 PULL = r"POST .*/images/create"
@@ -31,7 +32,7 @@ PULL = r"POST .*/images/create"
 
 @dataclass(frozen=True, slots=True)
 class SlowRelease:
-    seesaw: Seesaw
+    two_versions: TwoVersions
     door: EngineDoor
     running: Running
 
@@ -43,19 +44,21 @@ def slow_release(client: docker.DockerClient) -> Iterator[SlowRelease]:
     host = Host(client)
     try:
         host.up()
-        seesaw = Seesaw.begun(host.site())
+        two_versions = TwoVersions.begun(host.site())
         with EngineDoor(host.root / "slow.sock") as door:
             door.slow(1.0)
-            with users_of(seesaw.site, case="each answer a second late", pause=0.05):
-                command = seesaw.site.bluegreen.amid(DOCKER_HOST=door.address)
-                yield SlowRelease(seesaw, door, command.start(*seesaw.argv(VERSIONS[1])))
+            with users_of(two_versions.site, case="each answer a second late", pause=0.05):
+                command = two_versions.site.bluegreen.amid(DOCKER_HOST=door.address)
+                yield SlowRelease(
+                    two_versions, door, command.start(*two_versions.argv(VERSIONS[1]))
+                )
     finally:
         host.remove()
 
 
 @pytest.fixture(scope="module")
-def seesaw(shared_host: Host) -> Seesaw:
-    return Seesaw.begun(shared_host.site())
+def two_versions(shared_host: Host) -> TwoVersions:
+    return TwoVersions.begun(shared_host.site())
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def door(shared_host: Host) -> Iterator[EngineDoor]:
 
 def through(door: EngineDoor, site: Site) -> Bluegreen:
     command = site.bluegreen.amid(DOCKER_HOST=door.address)
-    return command.through("kit.impatient", str(PATIENCE), "bluegreen")
+    return command.through("kit.faults.short_timeouts", str(PATIENCE), "bluegreen")
 
 
 def push(client: docker.DockerClient, image: str, ref: str) -> None:
@@ -104,13 +107,13 @@ SILENCES = (
 
 
 def test_an_engine_that_falls_silent_ends_the_command_wherever_it_is(
-    seesaw: Seesaw, client: docker.DockerClient, host: Host, tmp_path: Path
+    two_versions: TwoVersions, client: docker.DockerClient, host: Host, tmp_path: Path
 ) -> None:
     """All at once, each on a site of its own: most of it is waiting."""
-    sites = [Seesaw.begun(host.site(), seesaw.images).site for _ in SILENCES]
+    sites = [TwoVersions.begun(host.site(), two_versions.images).site for _ in SILENCES]
     with ExitStack() as stack:
         ref = f"{stack.enter_context(registry(tmp_path))}/web:live"
-        push(client, seesaw.images[VERSIONS[1]], ref)
+        push(client, two_versions.images[VERSIONS[1]], ref)
         stack.enter_context(users_of(*sites, case="an engine that falls silent"))
         running = []
         for silence, site in zip(SILENCES, sites, strict=True):
@@ -118,7 +121,7 @@ def test_an_engine_that_falls_silent_ends_the_command_wherever_it_is(
             site.write(VERSIONS[1], files=10, config={"build": build})
             door = stack.enter_context(EngineDoor(host.root / f"{len(running)}.sock"))
             door.hang(silence.at)
-            image = ref if silence.pull else seesaw.images[VERSIONS[1]]
+            image = ref if silence.pull else two_versions.images[VERSIONS[1]]
             argv = ("release",) if silence.builder else ("release", "--image", image)
             running.append(through(door, site).start(*argv))
         with ThreadPoolExecutor() as waiting:
@@ -142,10 +145,12 @@ def heal(site: Site) -> None:
     assert_whole(site)
 
 
-def test_a_command_that_only_looks_does_not_hang_either(seesaw: Seesaw, door: EngineDoor) -> None:
+def test_a_command_that_only_looks_does_not_hang_either(
+    two_versions: TwoVersions, door: EngineDoor
+) -> None:
     door.hang(r"GET .*/containers/")
     looks = ("status", "verify", "history", "logs", "edge status")
-    for running in [through(door, seesaw.site).start(*verb.split()) for verb in looks]:
+    for running in [through(door, two_versions.site).start(*verb.split()) for verb in looks]:
         ran = running.wait().expect(7)
         assert "it took too long" in ran.error["message"]
         assert ran.error["hint"]
@@ -160,73 +165,77 @@ def test_a_command_that_only_looks_does_not_hang_either(seesaw: Seesaw, door: En
     ids=["the body of a creation", "the head of every act"],
 )
 def test_an_act_whose_answer_breaks_off_is_looked_up(
-    seesaw: Seesaw, door: EngineDoor, request: pytest.FixtureRequest, answer: str, after: int
+    two_versions: TwoVersions,
+    door: EngineDoor,
+    request: pytest.FixtureRequest,
+    answer: str,
+    after: int,
 ) -> None:
     door.break_off(answer, after)
-    wanted = seesaw.other
-    with users_of(seesaw.site, case=f"broken off in {request.node.callspec.id}"):
-        ran = through(door, seesaw.site)(*seesaw.argv(wanted), expect=0)
+    wanted = two_versions.other
+    with users_of(two_versions.site, case=f"broken off in {request.node.callspec.id}"):
+        ran = through(door, two_versions.site)(*two_versions.argv(wanted), expect=0)
         assert ran.document["debris"] == []
-        assert seesaw.served == wanted
-        assert_whole(seesaw.site)
+        assert two_versions.served == wanted
+        assert_whole(two_versions.site)
 
 
 @pytest.mark.parametrize("after", [100, 400, 20_000])
 def test_an_archive_that_breaks_off_is_not_taken_for_the_image(
-    seesaw: Seesaw, door: EngineDoor, after: int
+    two_versions: TwoVersions, door: EngineDoor, after: int
 ) -> None:
     """In its head, right behind it, and in the middle of a file."""
     door.break_off(r"GET .*/archive", after)
-    live = seesaw.served
-    with users_of(seesaw.site, case=f"an archive broken off after {after} bytes"):
-        ran = through(door, seesaw.site)(*seesaw.argv(seesaw.other)).expect(7)
+    live = two_versions.served
+    with users_of(two_versions.site, case=f"an archive broken off after {after} bytes"):
+        ran = through(door, two_versions.site)(*two_versions.argv(two_versions.other)).expect(7)
         assert "gave no answer" in ran.error["message"]
         assert ran.document["debris"] == []
-        assert seesaw.served == live
-        assert_whole(seesaw.site)
+        assert two_versions.served == live
+        assert_whole(two_versions.site)
 
 
 @pytest.mark.parametrize(
     ("builder", "answer", "code"), [("buildx", "/grpc", 3), ("classic", r"/build\?", 7)]
 )
 def test_a_build_whose_output_breaks_off_is_no_fault_of_the_dockerfile(
-    seesaw: Seesaw, door: EngineDoor, builder: str, answer: str, code: int
+    two_versions: TwoVersions, door: EngineDoor, builder: str, answer: str, code: int
 ) -> None:
-    seesaw.site.write("v11", files=10, config={"build": {"builder": builder}})
+    two_versions.site.write("v11", files=10, config={"build": {"builder": builder}})
     door.break_off(rf"POST \S*{answer}", 1500)
-    live = seesaw.served
-    with users_of(seesaw.site, case=f"a build by {builder} broken off"):
-        ran = through(door, seesaw.site)("release").expect(code)
+    live = two_versions.served
+    with users_of(two_versions.site, case=f"a build by {builder} broken off"):
+        ran = through(door, two_versions.site)("release").expect(code)
         assert "docker" in ran.error["hint"], ran.error
         assert "Dockerfile" not in ran.error["hint"]
         assert ran.document["debris"] == []
-        assert seesaw.served == live
-        heal(seesaw.site)  # the engine may have finished its build
+        assert two_versions.served == live
+        heal(two_versions.site)  # the engine may have finished its build
 
 
 def test_a_pull_that_breaks_off_never_releases_the_image_that_is_here(
-    seesaw: Seesaw, door: EngineDoor, client: docker.DockerClient, tmp_path: Path
+    two_versions: TwoVersions, door: EngineDoor, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     """The tag names an older image on this host; the registry has what was asked for."""
-    live = seesaw.served
+    live = two_versions.served
     with registry(tmp_path) as address:
         ref = f"{address}/web:live"
-        push(client, seesaw.images[live], ref)
-        client.images.get(seesaw.images[seesaw.other]).tag(ref)
-        seesaw.site.write("v11", files=10, config={"build": {"pull": True}})
+        push(client, two_versions.images[live], ref)
+        client.images.get(two_versions.images[two_versions.other]).tag(ref)
+        two_versions.site.write("v11", files=10, config={"build": {"pull": True}})
         door.break_off(PULL, 300)
-        with users_of(seesaw.site, case="a pull broken off"):
-            ran = through(door, seesaw.site)("release", "--image", ref).expect(7)
+        with users_of(two_versions.site, case="a pull broken off"):
+            ran = through(door, two_versions.site)("release", "--image", ref).expect(7)
             assert f"pull {ref}" in ran.error["message"]
-            assert seesaw.served == live
-            assert_whole(seesaw.site)
+            assert two_versions.served == live
+            assert_whole(two_versions.site)
         client.images.remove(ref)
 
 
-def test_a_log_that_breaks_off_is_no_empty_log(seesaw: Seesaw, door: EngineDoor) -> None:
+def test_a_log_that_breaks_off_is_no_empty_log(two_versions: TwoVersions, door: EngineDoor) -> None:
     door.break_off(r"GET .*/logs", 230)
-    live = seesaw.site.bluegreen("status").document["live"]["id"]
-    ran = through(door, seesaw.site)("logs", live).expect(7)
+    live = two_versions.site.bluegreen("status").document["live"]["id"]
+    ran = through(door, two_versions.site)("logs", live).expect(7)
     assert "read the log" in ran.error["message"]
 
 
@@ -237,5 +246,5 @@ def test_an_engine_that_is_slow_costs_time_and_nothing_else(slow_release: SlowRe
     ran = slow_release.running.wait().expect(0)
     assert ran.document["debris"] == []
     assert ran.seconds > len(slow_release.door.asked) > 40
-    assert slow_release.seesaw.served == VERSIONS[1]
-    assert_whole(slow_release.seesaw.site)
+    assert slow_release.two_versions.served == VERSIONS[1]
+    assert_whole(slow_release.two_versions.site)

@@ -9,8 +9,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit.fake_world import World
-from kit.fast import fast
+from kit.fakes.fast import fast
+from kit.fakes.world import World
 
 #: A file system in memory, where there is one: what is synced is not what is tested here.
 _MEMORY = Path("/dev/shm")

@@ -6,11 +6,11 @@ import ast
 from pathlib import Path
 
 import bluegreen
-from kit.faults import unsorted
+from kit.faults.acts import unsorted
 
 #: Where files are written by other means than `durable`: each has its own reason, and tests.
 _WRITERS = {
-    "assets/store.py",  # acts of its own, see kit/faults.py
+    "assets/store.py",  # acts of its own, see kit/faults/acts.py
     "assets/fill.py",  # the store's folder of temporary files
     "cli/run.py",  # the debug log
     "commands/recover.py",  # removes what others left
@@ -35,7 +35,7 @@ _WRITING = {
 
 
 def test_every_act_has_its_faults() -> None:
-    """A new method of an adapter is sorted in kit/faults.py before it is used."""
+    """A new method of an adapter is sorted in kit/faults/acts.py before it is used."""
     assert unsorted() == set()
 
 
@@ -46,7 +46,9 @@ def test_no_file_is_written_past_the_matrix() -> None:
         for path in source.rglob("*.py")
         if any(_writes(node) for node in ast.walk(ast.parse(path.read_text())))
     }
-    assert found - _WRITERS == set(), "write through durable, or sort its acts in kit/faults.py"
+    assert found - _WRITERS == set(), (
+        "write through durable, or sort its acts in kit/faults/acts.py"
+    )
 
 
 def _writes(node: ast.AST) -> bool:

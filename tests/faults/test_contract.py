@@ -15,8 +15,8 @@ from bluegreen.engine import connect
 from bluegreen.errors import EngineError
 from bluegreen.model import ContainerPlan
 from bluegreen.ports import Engine
-from kit import images
-from kit.fakes import FakeEngine, site_files
+from kit.fakes.adapters import FakeEngine, site_files
+from kit.site import images
 
 
 @dataclass

@@ -13,8 +13,8 @@ from bluegreen.edge import RunningEdge, SiteEdge
 from bluegreen.errors import EdgeError
 from bluegreen.model import IDLE, Upstream
 from bluegreen.settings import Settings
-from kit.edges import place_of
-from kit.fake_world import HOSTNAME, World
+from kit.engine.edges import place_of
+from kit.fakes.world import HOSTNAME, World
 
 NOBODY = Upstream("bg-web-20260301-120000-aaaa", 80)
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from kit.faults import Act, Sort
-from kit.loads import NoRetryClient
-from kit.world import Host, Ran, Site
+from kit.faults.acts import Act, Sort
+from kit.load.clients import NoRetryClient
+from kit.site.command import Ran
+from kit.site.host import Host, Site
 
 _RELEASE_EVERY = 6
 _VERSIONS = ("v1", "v2")
@@ -129,5 +130,5 @@ def _age(site: Site) -> None:
 def _run(
     site: Site, *argv: str, fate: tuple[str, str] | None = None, expect: int | None = None
 ) -> Ran:
-    command = site.bluegreen.through("kit.killing", *fate) if fate else site.bluegreen
+    command = site.bluegreen.through("kit.faults.killing", *fate) if fate else site.bluegreen
     return command(*argv, expect=expect)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kit.fake_world import FOREIGN_LABELS, Ended, World
-from kit.fast import fast
-from kit.faults import Fault, Kind
+from kit.fakes.fast import fast
+from kit.fakes.world import FOREIGN_LABELS, Ended, World
+from kit.faults.acts import Fault, Kind
 
 #: Of a release that replaces a live one; a fault that is put later never strikes.
 _ACTS = 150

@@ -6,9 +6,9 @@ from itertools import islice
 
 import pytest
 
-from kit.fake_world import World
-from kit.matrix import pairs, prepared, told
-from kit.scenarios import SCENARIOS
+from kit.fakes.world import World
+from kit.faults.matrix import pairs, prepared, told
+from kit.faults.scenarios import SCENARIOS
 
 #: Of the first faults, and of the pairs that they begin, every so many-th is tried; with
 #: `--thorough` each. Both are prime, so that all kinds and acts come by.

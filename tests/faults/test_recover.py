@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from bluegreen.model import LedgerRow, Outcome, Result
-from kit.fake_world import HOSTNAME, Ended, World
-from kit.fast import Moments
-from kit.faults import Fault, Kind
+from kit.fakes.fast import Moments
+from kit.fakes.world import HOSTNAME, Ended, World
+from kit.faults.acts import Fault, Kind
 
 _SWITCH = "files.put_in_place"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from kit.fake_world import World
-from kit.likeness import likeness
-from kit.matrix import try_each_single
-from kit.scenarios import SCENARIOS
+from kit.fakes.world import World
+from kit.faults.fingerprint import fingerprint
+from kit.faults.matrix import try_each_single
+from kit.faults.scenarios import SCENARIOS
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -28,5 +28,5 @@ def test_worlds_are_alike_where_only_chance_and_time_differ(world: World) -> Non
     for version, image in (("v2", {}), ("v2", {}), ("v3", {}), ("v2", {"status": 500})):
         world.restore(saved)
         world.release(version, **image)
-        seen.add(likeness(world))
+        seen.add(fingerprint(world))
     assert len(seen) == 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kit.fake_world import World
-from kit.matrix import try_each_single
-from kit.scenarios import SCENARIOS
+from kit.fakes.world import World
+from kit.faults.matrix import try_each_single
+from kit.faults.scenarios import SCENARIOS
 
 
 @pytest.mark.parametrize("name", ["first release", "second release"])

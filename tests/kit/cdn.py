@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from kit.loads import connect
+from kit.load.clients import connect
 
 #: Of one connection, or made anew for the next.
 _NOT_HANDED_ON = frozenset(

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kit import images
-from kit.draft import Draft, caddy_stage
+from kit.site import images
+from kit.site.project_edit import ProjectEdit, caddy_stage
 
-Spoil = Callable[[Draft], None]
+Spoil = Callable[[ProjectEdit], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,21 +35,19 @@ class Wrong:
 # --- source → image -------------------------------------------------------------
 
 
-def _dockerignore_drops_chunks(draft: Draft) -> None:
-    (draft.folder / ".dockerignore").write_text("dist/assets/chunk-*\n")
+def _dockerignore_drops_chunks(edit: ProjectEdit) -> None:
+    (edit.folder / ".dockerignore").write_text("dist/assets/chunk-*\n")
 
 
-def _assets_of_the_build_before(draft: Draft) -> None:
-    draft.put_version("good", "old")
-    draft.dockerfile(
-        *caddy_stage("COPY old/ /srv/www/", "COPY dist/index.html /srv/www/index.html")
-    )
+def _assets_of_the_build_before(edit: ProjectEdit) -> None:
+    edit.put_version("good", "old")
+    edit.dockerfile(*caddy_stage("COPY old/ /srv/www/", "COPY dist/index.html /srv/www/index.html"))
 
 
-def _copies_yesterdays_dist(draft: Draft) -> None:
+def _copies_yesterdays_dist(edit: ProjectEdit) -> None:
     """The stage that builds is right; the last line takes what a build before left."""
-    draft.put_version("yesterday", "old")
-    draft.dockerfile(
+    edit.put_version("yesterday", "old")
+    edit.dockerfile(
         f"FROM {images.busybox()} AS build",
         "COPY dist/ /src/dist/",
         "COPY old/ /src/dist-old/",
@@ -57,59 +55,59 @@ def _copies_yesterdays_dist(draft: Draft) -> None:
     )
 
 
-def _a_lazy_chunk_two_imports_deep_is_missing(draft: Draft) -> None:
-    chunk = draft.find("assets/chunk-0-*.js")
-    draft.put(chunk, draft.read(chunk) + 'import("./deep-1a2b3c4d.js");\n')
+def _a_lazy_chunk_two_imports_deep_is_missing(edit: ProjectEdit) -> None:
+    chunk = edit.find("assets/chunk-0-*.js")
+    edit.put(chunk, edit.read(chunk) + 'import("./deep-1a2b3c4d.js");\n')
 
 
-def _stylesheet_imports_a_missing_one(draft: Draft) -> None:
-    style = draft.find("assets/app-*.css")
-    draft.put(style, '@import "./theme-1a2b3c4d.css";\n' + draft.read(style))
+def _stylesheet_imports_a_missing_one(edit: ProjectEdit) -> None:
+    style = edit.find("assets/app-*.css")
+    edit.put(style, '@import "./theme-1a2b3c4d.css";\n' + edit.read(style))
 
 
-def _stylesheet_names_a_missing_font(draft: Draft) -> None:
-    style = draft.find("assets/app-*.css")
+def _stylesheet_names_a_missing_font(edit: ProjectEdit) -> None:
+    style = edit.find("assets/app-*.css")
     rule = "@font-face{font-family:Gone;src:url(/assets/gone-1a2b3c4d.woff2) format('woff2')}\n"
-    draft.put(style, draft.read(style) + rule)
+    edit.put(style, edit.read(style) + rule)
 
 
-def _import_map_names_a_missing_module(draft: Draft) -> None:
+def _import_map_names_a_missing_module(edit: ProjectEdit) -> None:
     imports = '{"imports": {"vue": "/assets/vue-1a2b3c4d.js"}}'
-    script = draft.find("assets/app-*.js")
-    draft.put(script, 'import { h } from "vue";\n' + draft.read(script))
-    draft.swap("index.html", "<head>", f'<head><script type="importmap">{imports}</script>')
+    script = edit.find("assets/app-*.js")
+    edit.put(script, 'import { h } from "vue";\n' + edit.read(script))
+    edit.swap("index.html", "<head>", f'<head><script type="importmap">{imports}</script>')
 
 
-def _built_for_another_base_path(draft: Draft) -> None:
-    draft.swap("index.html", '"/assets/', '"/app/assets/')
+def _built_for_another_base_path(edit: ProjectEdit) -> None:
+    edit.swap("index.html", '"/assets/', '"/app/assets/')
 
 
-def _named_in_another_case(draft: Draft) -> None:
+def _named_in_another_case(edit: ProjectEdit) -> None:
     """Found on the developer's machine, whose file system does not tell a from A."""
-    draft.swap("index.html", '"/assets/app-', '"/assets/App-')
+    edit.swap("index.html", '"/assets/app-', '"/assets/App-')
 
 
-def _manifest_is_not_copied(draft: Draft) -> None:
-    draft.into_head('<link rel="manifest" href="/site.webmanifest">')
+def _manifest_is_not_copied(edit: ProjectEdit) -> None:
+    edit.into_head('<link rel="manifest" href="/site.webmanifest">')
 
 
-def nothing(_: Draft) -> None:
+def nothing(_: ProjectEdit) -> None:
     """Its files are right; what lies around them is not."""
 
 
-def _vite_manifest_names_a_missing_chunk(draft: Draft) -> None:
-    entry = {"file": draft.find("assets/app-*.js"), "isEntry": True}
+def _vite_manifest_names_a_missing_chunk(edit: ProjectEdit) -> None:
+    entry = {"file": edit.find("assets/app-*.js"), "isEntry": True}
     late = {"file": "assets/late-1a2b3c4d.js", "isDynamicEntry": True}
     manifest = {"index.html": entry | {"dynamicImports": ["src/late.js"]}, "src/late.js": late}
-    draft.put(".vite/manifest.json", json.dumps(manifest))
+    edit.put(".vite/manifest.json", json.dumps(manifest))
 
 
-def _assets_lie_outside_the_root(draft: Draft) -> None:
-    draft.more("RUN mv /srv/www/assets /srv/shared && ln -s /srv/shared /srv/www/assets")
+def _assets_lie_outside_the_root(edit: ProjectEdit) -> None:
+    edit.more("RUN mv /srv/www/assets /srv/shared && ln -s /srv/shared /srv/www/assets")
 
 
-def _build_id_of_another_revision(draft: Draft) -> None:
-    draft.put("version.json", '{"commit": "0badc0de"}')
+def _build_id_of_another_revision(edit: ProjectEdit) -> None:
+    edit.put("version.json", '{"commit": "0badc0de"}')
 
 
 SOURCE = (
@@ -139,7 +137,7 @@ SOURCE = (
     ),
     Wrong(
         name="the index is empty",
-        spoil=lambda draft: draft.put("index.html", ""),
+        spoil=lambda edit: edit.put("index.html", ""),
         says=("index.html", "is empty"),
     ),
     Wrong(
@@ -192,48 +190,48 @@ SOURCE = (
 # --- image → candidate ------------------------------------------------------------
 
 
-def _entrypoint_rewrites_the_index(draft: Draft) -> None:
-    draft.more(
+def _entrypoint_rewrites_the_index(edit: ProjectEdit) -> None:
+    edit.more(
         'CMD ["sh", "-c", "sed -i s/utf-8/UTF-8/ /srv/www/index.html;'
         ' exec caddy run --config /etc/caddy/Caddyfile --adapter caddyfile"]'
     )
 
 
-def _old_root(draft: Draft, *directives: str) -> None:
-    draft.put_version("good", "old")
-    draft.more("COPY old/ /srv/old/")
-    draft.serve(*directives)
+def _old_root(edit: ProjectEdit, *directives: str) -> None:
+    edit.put_version("good", "old")
+    edit.more("COPY old/ /srv/old/")
+    edit.serve(*directives)
 
 
-def _cut(draft: Draft) -> None:
+def _cut(edit: ProjectEdit) -> None:
     """As a disk that was full left it."""
-    script = draft.find("assets/app-*.js")
-    draft.put(f"../cut/{script}", draft.read(script)[:2000])
-    draft.more("COPY cut/ /srv/cut/")
-    draft.serve(f"@cut path /{script}", "root @cut /srv/cut")
+    script = edit.find("assets/app-*.js")
+    edit.put(f"../cut/{script}", edit.read(script)[:2000])
+    edit.more("COPY cut/ /srv/cut/")
+    edit.serve(f"@cut path /{script}", "root @cut /srv/cut")
 
 
-def _not_readable(draft: Draft) -> None:
-    script = draft.find("assets/app-*.js")
-    draft.more(f"RUN chmod 600 /srv/www/{script}", "USER nobody")
+def _not_readable(edit: ProjectEdit) -> None:
+    script = edit.find("assets/app-*.js")
+    edit.more(f"RUN chmod 600 /srv/www/{script}", "USER nobody")
 
 
-def _stale_twin(draft: Draft) -> None:
+def _stale_twin(edit: ProjectEdit) -> None:
     """The build before wrote index.html.gz; this one wrote only index.html."""
-    stale = draft.read("index.html").replace("site-version:bad", "site-version:good")
-    draft.put("index.html.gz", gzip.compress(stale.encode()))
-    draft.serve(precompressed=True)
+    stale = edit.read("index.html").replace("site-version:bad", "site-version:good")
+    edit.put("index.html.gz", gzip.compress(stale.encode()))
+    edit.serve(precompressed=True)
 
 
-def _another_gzip(draft: Draft) -> None:
-    _old_root(draft, "@gzip header Accept-Encoding *gzip*", "root @gzip /srv/old")
+def _another_gzip(edit: ProjectEdit) -> None:
+    _old_root(edit, "@gzip header Accept-Encoding *gzip*", "root @gzip /srv/old")
 
 
-def _copies_once_into_its_cache(draft: Draft) -> None:
+def _copies_once_into_its_cache(edit: ProjectEdit) -> None:
     """The volume outlives the container; what was copied into it first stays."""
-    draft.put_version("good", "old")
-    draft.serve()
-    draft.more(
+    edit.put_version("good", "old")
+    edit.serve()
+    edit.more(
         "COPY old/ /cache/",
         'CMD ["sh", "-c", "[ -f /cache/index.html ] || cp -r /srv/www/. /cache/;'
         ' exec caddy file-server --root /cache --listen :80"]',
@@ -254,22 +252,22 @@ IMAGE = (
     ),
     Wrong(
         name="the server's root is elsewhere",
-        spoil=lambda draft: _old_root(draft, "root * /srv/old"),
+        spoil=lambda edit: _old_root(edit, "root * /srv/old"),
         says=("other content than its image", "index.html"),
     ),
     Wrong(
         name="the server falls back to the index for scripts",
-        spoil=lambda draft: draft.serve("@js path /assets/*.js", "rewrite @js /index.html"),
+        spoil=lambda edit: edit.serve("@js path /assets/*.js", "rewrite @js /index.html"),
         says=(".js", "text/html", "text/javascript expected"),
     ),
     Wrong(
         name="scripts come as plain text",
-        spoil=lambda draft: draft.serve("header /assets/*.js >Content-Type text/plain"),
+        spoil=lambda edit: edit.serve("header /assets/*.js >Content-Type text/plain"),
         says=(".js", "text/plain", "text/javascript expected"),
     ),
     Wrong(
         name="stylesheets come as octets",
-        spoil=lambda draft: draft.serve(
+        spoil=lambda edit: edit.serve(
             "header /assets/*.css >Content-Type application/octet-stream"
         ),
         says=(".css", "application/octet-stream", "text/css expected"),
@@ -286,7 +284,7 @@ IMAGE = (
     ),
     Wrong(
         name="a lazy chunk is not served",
-        spoil=lambda draft: draft.serve("respond /assets/chunk-1-* 404"),
+        spoil=lambda edit: edit.serve("respond /assets/chunk-1-* 404"),
         says=("assets/chunk-1-", "status 404"),
     ),
     Wrong(
@@ -306,20 +304,20 @@ IMAGE = (
     ),
     Wrong(
         name="the server answers below another base path",
-        spoil=lambda draft: draft.serve("@other not path /app/*", "respond @other 404"),
+        spoil=lambda edit: edit.serve("@other not path /app/*", "respond @other 404"),
         config={"gate": {"timeout": "2s"}},
         says=("status 404", "200 expected"),
     ),
     Wrong(
         name="a maintenance page with status 200",
-        spoil=lambda draft: draft.serve(
+        spoil=lambda edit: edit.serve(
             "header / Content-Type text/html", 'respond / "We will be back soon" 200'
         ),
         says=("other bytes", "20 bytes"),
     ),
     Wrong(
         name="every unknown path is the index, and no store stands behind it",
-        spoil=lambda draft: draft.serve("try_files {path} /index.html"),
+        spoil=lambda edit: edit.serve("try_files {path} /index.html"),
         config={"assets": {"paths": []}},
         says=("/assets/", "404"),
     ),
@@ -332,19 +330,19 @@ _PUBLIC = "@public not header X-Forwarded-For 127.0.0.1"
 PUBLIC = (
     Wrong(
         name="users get an older page than the preview",
-        spoil=lambda draft: _old_root(draft, _PUBLIC, "root @public /srv/old"),
+        spoil=lambda edit: _old_root(edit, _PUBLIC, "root @public /srv/old"),
         code=5,
         says=("users did not get the new release", "other bytes"),
     ),
     Wrong(
         name="users are sent elsewhere",
-        spoil=lambda draft: draft.serve(_PUBLIC, "redir @public https://www.example.test/"),
+        spoil=lambda edit: edit.serve(_PUBLIC, "redir @public https://www.example.test/"),
         code=5,
         says=("users did not get the new release", "redirect to https://www.example.test/"),
     ),
     Wrong(
         name="users miss a script",
-        spoil=lambda draft: draft.serve(
+        spoil=lambda edit: edit.serve(
             "@public {",
             "not header X-Forwarded-For 127.0.0.1",
             "path /assets/app-*.js",
@@ -359,50 +357,50 @@ PUBLIC = (
 # --- store and headers ------------------------------------------------------------
 
 
-def _same_name_other_bytes(draft: Draft) -> None:
-    vendor = draft.find("assets/vendor-*.js")
-    draft.put(vendor, draft.read(vendor) + "/* patched by hand */\n")
+def _same_name_other_bytes(edit: ProjectEdit) -> None:
+    vendor = edit.find("assets/vendor-*.js")
+    edit.put(vendor, edit.read(vendor) + "/* patched by hand */\n")
 
 
-def _poisoned(draft: Draft) -> None:
+def _poisoned(edit: ProjectEdit) -> None:
     """No page needs it before a click, so only the store's own check can see it."""
-    draft.put("assets/late-1a2b3c4d.js", "export const late = 1;\n")
-    draft.serve("rewrite /assets/late-*.js /index.html")
+    edit.put("assets/late-1a2b3c4d.js", "export const late = 1;\n")
+    edit.serve("rewrite /assets/late-*.js /index.html")
 
 
-def _kept(draft: Draft, path: str) -> None:
-    draft.put(path.lstrip("/"), "{}")
-    draft.serve(f"header {path} Cache-Control max-age=86400")
+def _kept(edit: ProjectEdit, path: str) -> None:
+    edit.put(path.lstrip("/"), "{}")
+    edit.serve(f"header {path} Cache-Control max-age=86400")
 
 
 STORE = (
     Wrong(
         name="the index may be kept for an hour",
-        spoil=lambda draft: draft.serve("header / Cache-Control max-age=3600"),
+        spoil=lambda edit: edit.serve("header / Cache-Control max-age=3600"),
         code=0,
         says=("max-age=3600", "no-cache"),
     ),
     Wrong(
         name="the service worker may be kept for a day",
-        spoil=lambda draft: _kept(draft, "/sw.js"),
+        spoil=lambda edit: _kept(edit, "/sw.js"),
         code=0,
         says=("/sw.js", "max-age=86400", "no-cache"),
     ),
     Wrong(
         name="the web app manifest may be kept for a day",
-        spoil=lambda draft: _kept(draft, "/site.webmanifest"),
+        spoil=lambda edit: _kept(edit, "/site.webmanifest"),
         code=0,
         says=("/site.webmanifest", "max-age=86400", "no-cache"),
     ),
     Wrong(
         name="version.json may be kept for a day",
-        spoil=lambda draft: _kept(draft, "/version.json"),
+        spoil=lambda edit: _kept(edit, "/version.json"),
         code=0,
         says=("/version.json", "max-age=86400", "no-cache"),
     ),
     Wrong(
         name="a missing asset is answered with the index",
-        spoil=lambda draft: draft.serve("try_files {path} /index.html"),
+        spoil=lambda edit: edit.serve("try_files {path} /index.html"),
         code=0,
         says=("/assets/", "text/html"),
     ),

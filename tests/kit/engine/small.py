@@ -22,7 +22,7 @@ from typing import Self
 
 import docker
 
-from kit.disks import Disk
+from kit.faults.disks import Disk
 
 _PATIENCE = 60.0  # seconds for dockerd to answer
 _NAME = "bg-test-small"  # at most 13 letters, for a link's name has 15

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import docker
 
-from kit.images import PREFIX
+from kit.site.images import PREFIX
 
 WEB_ROOT = "srv/www"
 _PER_FOLDER = 500

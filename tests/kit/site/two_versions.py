@@ -1,7 +1,7 @@
 """A live site, and an image of each of two versions that take turns: each release replaces one.
 
-seesaw = Seesaw.begun(host.site())
-seesaw.start(seesaw.other)            # a release of the version that is not live, under way
+two = TwoVersions.begun(host.site())
+two.start(two.other)            # a release of the version that is not live, under way
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from kit.aftermath import assert_whole
-from kit.halting import Halted, Place
-from kit.world import Host, Ran, Running, Site
+from kit.faults.breakpoint import Halted, Place
+from kit.site.command import Ran, Running
+from kit.site.host import Host, Site
+from kit.site.invariants import assert_whole
 
 VERSIONS = ("v9", "v10")  # pages of two sizes: no server takes the one for the other
 _FILES = 10  # the fewest that a project has: what is proven here is not their number
 
 
 @dataclass(frozen=True, slots=True)
-class Seesaw:
+class TwoVersions:
     site: Site
     images: Mapping[str, str]  # version → reference
 
@@ -27,9 +28,9 @@ class Seesaw:
     def begun(cls, site: Site, images: Mapping[str, str] | None = None) -> Self:
         """The first version is live. `images`: another site's, where they may be shared."""
         made = images or {version: site.image_of(version, files=_FILES) for version in VERSIONS}
-        seesaw = cls(site, made)
-        seesaw.release(VERSIONS[0]).expect(0)
-        return seesaw
+        two_versions = cls(site, made)
+        two_versions.release(VERSIONS[0]).expect(0)
+        return two_versions
 
     @property
     def host(self) -> Host:

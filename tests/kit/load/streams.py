@@ -5,7 +5,7 @@
         download.report().assert_whole()     # waits for its end
 
 Each has begun, with its first bytes received, before the block is entered. `running` after
-the release shows that it did run across it. They ask the paths of `kit/server.py`.
+the release shows that it did run across it. They ask the paths of `kit/site/server.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-from kit.loads import LIMIT, PATIENCE, connect
+from kit.load.clients import LIMIT, PATIENCE, connect
 
 MEGABYTE = 1024 * 1024
 

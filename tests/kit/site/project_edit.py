@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit import images, projects
+from kit.site import images, projects
 
 FILES = 12  # of each version: enough for two chunks, and fast
 
@@ -25,7 +25,7 @@ _CADDYFILE = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ProjectEdit:
     """The folder of a site whose files were written and may now be spoilt."""
 
     folder: Path

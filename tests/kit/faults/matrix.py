@@ -1,7 +1,7 @@
 """The fault matrix: each act of a command with each of its faults, and any two of them.
 
-Worlds that no command can tell apart (kit/likeness.py) are healed but once: that is most of the
-work, and it is the same work each time.
+Worlds that no command can tell apart (kit/faults/fingerprint.py) are healed but once: that is
+most of the work, and it is the same work each time.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kit.fake_world import Saved, World
-from kit.faults import Act, Fault, Kind, Sort
-from kit.likeness import likeness
-from kit.scenarios import Scenario, assert_healed, assert_owned_up, assert_releases
+from kit.fakes.world import Saved, World
+from kit.faults.acts import Act, Fault, Kind, Sort
+from kit.faults.fingerprint import fingerprint
+from kit.faults.scenarios import Scenario, assert_healed, assert_owned_up, assert_releases
 
 
 def prepared(scenario: Scenario, world: World) -> tuple[Saved, list[Fault]]:
@@ -34,10 +34,10 @@ def try_each_single(scenario: Scenario, world: World, *, thorough: bool) -> None
         with told(str(fault)):
             assert_owned_up(world, scenario, scenario.act(world, fault))
             world.age_files()
-            like = likeness(world)
-            if thorough or like not in healed:
+            seen = fingerprint(world)
+            if thorough or seen not in healed:
                 _heal_in_both_ways(scenario, world)
-                healed.add(like)
+                healed.add(seen)
     print(f"{scenario.name}: {len(firsts)} single faults, {len(healed)} worlds healed")
     assert len(firsts) > 100
 
@@ -82,22 +82,22 @@ class Pair:
         return f"{self.first}, then {self.second}{where}"
 
     def run(self, world: World, scenario: Scenario, healed: set[str]) -> None:
-        """`healed`: the likenesses of worlds that were seen to heal; another is added."""
+        """`healed`: the fingerprints of worlds that were seen to heal; another is added."""
         world.restore(self.start)
         if self.in_recovery:
             assert_owned_up(world, scenario, world.recover(self.second))
         else:
             assert_owned_up(world, scenario, scenario.act(world, self.first, self.second))
         world.age_files()
-        like = likeness(world)
-        if like in healed:
+        seen = fingerprint(world)
+        if seen in healed:
             return
         ended = world.recover()
         assert ended.result is not None
         assert ended.result.exit_code == 0, ended.result
         assert world.served in scenario.serves
         assert_healed(world, scenario)
-        healed.add(like)
+        healed.add(seen)
 
 
 def pairs(world: World, saved: Saved, scenario: Scenario, firsts: list[Fault]) -> Iterator[Pair]:

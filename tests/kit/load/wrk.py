@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import IO, Self
 
-from kit.loads import LIMIT, PATIENCE, Failure, LoadReport
+from kit.load.clients import LIMIT, PATIENCE, Failure, LoadReport
 
 
 class Wrk(AbstractContextManager["Wrk"]):

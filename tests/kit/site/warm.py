@@ -7,7 +7,7 @@ Most of a short command's time is an interpreter that starts and imports. Here i
 
 Each is a process of its own, in a session of its own, with its own environment, folder, signals
 and exit code: killed, it dies as any other. What depends on a module that is imported anew
-(kit/clocks.py) is started cold, and so is the command where its start is what is tested.
+(kit/faults/clocks.py) is started cold, and so is the command where its start is what is tested.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _parent() -> socket.socket:
     if _orders is None:
         _orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         child = subprocess.Popen(
-            [sys.executable, "-m", "kit.warm", str(theirs.fileno())],
+            [sys.executable, "-m", "kit.site.warm", str(theirs.fileno())],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -232,7 +232,13 @@ def _import_everything() -> None:
     for module in pkgutil.walk_packages(bluegreen.__path__, "bluegreen."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for name in ("loguru", "rich.console", "rich.table", "kit.killing", "kit.halting"):
+    for name in (
+        "loguru",
+        "rich.console",
+        "rich.table",
+        "kit.faults.killing",
+        "kit.faults.breakpoint",
+    ):
         import_module(name)
 
 

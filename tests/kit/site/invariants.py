@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from bluegreen.state.folder import State
-from kit.loads import LOSSES
-from kit.world import Ran, Site
+from kit.load.clients import LOSSES
+from kit.site.command import Ran
+from kit.site.host import Site
 
 _PATIENCE = 60.0  # seconds for a restart policy, a slow disk, a busy machine
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import docker
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _PID_FILE = Path("/var/run/docker.pid")
 _BY_SYSTEMD = Path("/run/systemd/system").is_dir()
 _PATIENCE = 60.0  # seconds for a process to end

@@ -26,8 +26,8 @@ from h2.events import (
 )
 from h2.exceptions import H2Error
 
-from kit.loads import PATIENCE, Answer, Ask, Client
-from kit.projects import version_of
+from kit.load.clients import PATIENCE, Answer, Ask, Client
+from kit.site.projects import version_of
 
 
 class Http2Client(Client):

@@ -25,7 +25,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
-from kit import images
+from kit.site import images
 
 VERSION_MARK = re.compile(rb"site-version:([\w.-]+)")
 PUBLIC_HOST = "www.example.test"
@@ -47,7 +47,7 @@ class Behaviour(Enum):
     """What the container does: its base image, and the Dockerfile's last lines."""
 
     STATIC = ("caddy", ())
-    STREAMS = ("server", ())  # static files, and /slow /events /ws /echo of kit/server.py
+    STREAMS = ("server", ())  # static files, and /slow /events /ws /echo of kit/site/server.py
     EXITS = ("busybox", ('CMD ["sh", "-c", "echo no API_URL in the environment; exit 3"]',))
     EXITS_WITH_HEALTHCHECK = (
         "busybox",

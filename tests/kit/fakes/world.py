@@ -38,9 +38,9 @@ from bluegreen.settings import Settings
 from bluegreen.site import Host, look
 from bluegreen.state.folder import State
 from bluegreen.state.ledger import Ledger
-from kit.fakes import WEB_ROOT, FakeCaddy, FakeClient, FakeEngine, site_files
-from kit.faults import Fault, Faults, Killed, Kind
-from kit.projects import version_of
+from kit.fakes.adapters import WEB_ROOT, FakeCaddy, FakeClient, FakeEngine, site_files
+from kit.faults.acts import Fault, Faults, Killed, Kind
+from kit.site.projects import version_of
 
 SITE, HOSTNAME, EDGE = "web", "web.test", "edge"
 RETAINED = 2

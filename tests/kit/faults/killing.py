@@ -1,10 +1,10 @@
 """The command, dying by SIGKILL at one of its acts:
 
-    python -m kit.killing count FILE release --image …     # notes its acts, one a line
-    python -m kit.killing before 17 release --image …
-    python -m kit.killing after 17 release --image …
+    python -m kit.faults.killing count FILE release --image …     # notes its acts, one a line
+    python -m kit.faults.killing before 17 release --image …
+    python -m kit.faults.killing after 17 release --image …
 
-The acts are those of kit/faults.py, put around the adapters from outside.
+The acts are those of kit/faults/acts.py, put around the adapters from outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bluegreen.edge.caddy.admin import Admin
 from bluegreen.engine import DockerEngine
 from bluegreen.state import durable
 from bluegreen.state.ledger import Ledger
-from kit.faults import ACTS, Act, Sort
+from kit.faults.acts import ACTS, Act, Sort
 
 _REAL: dict[str, Any] = {
     "engine": DockerEngine,

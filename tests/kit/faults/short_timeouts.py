@@ -1,6 +1,6 @@
 """The command, waiting less long for each answer of the engine:
 
-    python -m kit.impatient SECONDS bluegreen release …
+    python -m kit.faults.short_timeouts SECONDS bluegreen release …
 
 No setting says how long it waits (30 s, and 300 s where the engine works for long without a
 word): an engine that hangs does so for good, and a test need not see all of it. Nothing else

@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-from kit.projects import version_of
+from kit.site.projects import version_of
 
 LIMIT = 180.0  # seconds after which a forgotten client stops
 PATIENCE = 30.0  # seconds for one answer

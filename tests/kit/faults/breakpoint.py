@@ -6,8 +6,8 @@
 
     before("files.put_in_place")                 # another place: the first such act of a command
 
-It is a real process: `python -m kit.halting FOLDER PLACE release --image …` makes FOLDER/halted
-when it is there, and goes on when FOLDER/go appears.
+It is a real process: `python -m kit.faults.breakpoint FOLDER PLACE release --image …` makes
+FOLDER/halted when it is there, and goes on when FOLDER/go appears.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from kit.faults import Act
+from kit.faults.acts import Act
 
 if TYPE_CHECKING:
-    from kit.world import Bluegreen, Ran, Running
+    from kit.site.command import Bluegreen, Ran, Running
 
 _HALTED, _GO = "halted", "go"
 _PATIENCE = 120.0  # seconds; a command that nobody lets go ends as a defect
@@ -36,7 +36,7 @@ _POLL = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The beginning of a step, or one of the acts in it (kit/faults.py)."""
+    """The beginning of a step, or one of the acts in it (kit/faults/acts.py)."""
 
     step: str = ""  # "" = any
     when: str = ""  # before | after the act; "" = the step is told, and nothing of it is done
@@ -109,7 +109,9 @@ class Halted(AbstractContextManager["Halted"]):
         return ran
 
     def _child(self) -> Bluegreen:
-        return self._bluegreen.through("kit.halting", self._folder.name, self._place.argument)
+        return self._bluegreen.through(
+            "kit.faults.breakpoint", self._folder.name, self._place.argument
+        )
 
     @property
     def _command(self) -> Running:
@@ -170,7 +172,7 @@ class _Halt:
 def _run(folder: Path, place: Place) -> None:
     from bluegreen.cli.app import main
     from bluegreen.cli.report import Progress
-    from kit.killing import put_around
+    from kit.faults.killing import put_around
 
     halt = _Halt(folder, place)
     put_around(halt)

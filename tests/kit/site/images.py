@@ -2,7 +2,7 @@
 
     bluegreen-test/busybox   Debian's static busybox with all its applets
     bluegreen-test/caddy     busybox, and the caddy binary that pip installed, serving /srv/www
-    bluegreen-test/server    busybox, the machine's own python3, and `kit/server.py`
+    bluegreen-test/server    busybox, the machine's own python3, and `kit/site/server.py`
 
 Each is one layer given to `docker import`, so it can stand after FROM for buildx and for
 the classic builder alike.

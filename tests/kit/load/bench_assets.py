@@ -1,6 +1,6 @@
 """Which order is better for assets, live first or the store? Measured in alternating pairs.
 
-    .venv/bin/python -m kit.bench_assets [pairs] [seconds]      (from tests/)
+    .venv/bin/python -m kit.load.bench_assets [pairs] [seconds]      (from tests/)
 
 Two sites with the same files behind one edge, each with its own container, one a setting;
 wrk asks at the edge's own address, not through Docker's proxy for published ports.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import docker
 
-from kit.world import Host, Site
+from kit.site.host import Host, Site
 
 ORDERS = ("live", "store")
 _CONNECTIONS = 32

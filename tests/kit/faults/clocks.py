@@ -1,6 +1,6 @@
 """The command on a host whose clock is set, also while it runs:
 
-    python -m kit.clocks FILE bluegreen release …     # FILE: by how many seconds it is behind
+    python -m kit.faults.clocks FILE bluegreen release …   # FILE: by how many seconds it is behind
 
     clock = Clock(folder)
     clock.of(site.bluegreen)("release"); clock.set_back(3600)
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:  # the child must not import what takes its clock from here before it is set
-    from kit.world import Bluegreen
+    from kit.site.command import Bluegreen
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Clock:
         fresh.replace(self._file)
 
     def of(self, command: Bluegreen) -> Bluegreen:
-        return command.through("kit.clocks", str(self._file), *command.module[-1:])
+        return command.through("kit.faults.clocks", str(self._file), *command.module[-1:])
 
 
 def _set_this_process_by(file: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from contextlib import closing
 
-from kit.fake_world import World
+from kit.fakes.world import World
 
 _MOMENT = re.compile(r"\b\d{8}-\d{6}\b")  # of a release's id
 #: Times, the names of temporary files, and addresses that no build has.
@@ -19,7 +19,7 @@ _CHANCE = re.compile(
 _TOLD = ("started", "finished", "error", "evidence")
 
 
-def likeness(world: World) -> str:
+def fingerprint(world: World) -> str:
     """A digest, equal for two worlds that no command can tell apart.
 
     It leaves out when things happened (their order counts), what they were called by chance,

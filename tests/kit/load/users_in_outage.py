@@ -1,6 +1,6 @@
 """Users of a site of whom none retries, and what they lost since the world was well again.
 
-with Crowd(site) as users:
+with UsersInOutage(site) as users:
     ...                     # an outage, in which requests are lost
     users.expect_all()      # from here on every request must be answered
     ...
@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from kit import output
-from kit.loads import Failure, NoRetryClient
-from kit.world import Site
+from kit.load.clients import Failure, NoRetryClient
+from kit.site.host import Site
 
 _LIMIT = 550.0  # seconds
 
@@ -36,7 +36,7 @@ class Tally:
         return f"{self.requests} requests, {self.lost} lost, {len(self.lost_since)} when all was up"
 
 
-class Crowd(AbstractContextManager["Crowd"]):
+class UsersInOutage(AbstractContextManager["UsersInOutage"]):
     """Some with a new connection for every request, some who keep theirs alive."""
 
     def __init__(self, site: Site, *, pause: float = 0.005) -> None:

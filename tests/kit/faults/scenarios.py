@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kit.fake_world import RETAINED, SITE, Ended, World
-from kit.faults import Fault
+from kit.fakes.world import RETAINED, SITE, Ended, World
+from kit.faults.acts import Fault
 
 
 @dataclass(frozen=True, slots=True)
