@@ -64,7 +64,6 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "selectolax": ("artifact.needs",),
     "sqlite3": ("state.ledger",),
     "tenacity": ("edge.caddy.admin", "engine"),
-    "typer": ("cli",),
     "urllib3": ("engine",),
     "zstandard": ("artifact.decompress",),
 }
@@ -132,8 +131,17 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_help_waits_for_nothing_heavy() -> None:
-    """`bluegreen --help` costs an interpreter and typer, nothing that a release needs."""
-    heavy = {"docker", "requests", "httpx", "pydantic", "pydantic_settings", "tenacity", "loguru"}
+    """`bluegreen --help` costs an interpreter and argparse, nothing that a release needs."""
+    heavy = {
+        "docker",
+        "requests",
+        "httpx",
+        "pydantic",
+        "pydantic_settings",
+        "rich",
+        "tenacity",
+        "loguru",
+    }
 
     assert not loaded_by("import bluegreen.cli.app") & heavy
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluegreen.cli import report
+from bluegreen.cli.verbs import Verb
 from bluegreen.errors import BluegreenError, EdgeError, Interrupted
 from bluegreen.lib import log, signals
 from bluegreen.model import IDLE, ErrorFacts, Outcome, Result
-from bluegreen.ports import Say
 from bluegreen.settings import Settings, load
 from bluegreen.state import durable
 from bluegreen.state import folder as folders
@@ -22,40 +22,30 @@ if TYPE_CHECKING:
     from loguru import Logger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
-    """What every command takes."""
-
-    config: Path | None
-    as_json: bool
-    verbose: bool
-    quiet: bool
-
-
-def run(command: str, common: Common, act: Callable[[Settings, Say], Result]) -> int:
-    """Run one command and print its result. Returns the exit code."""
+def run(verb: Verb, asked: Namespace) -> int:
+    """Run one verb and print its result. Returns the exit code."""
     os.umask(0o077)
     signals.install()
-    log.start(*([_to_stderr] if common.verbose else []))
-    say = report.Progress(sys.stderr, quiet=common.quiet, verbose=common.verbose)
+    log.start(*([_to_stderr] if asked.verbose else []))
+    say = report.Progress(sys.stderr, quiet=asked.quiet, verbose=asked.verbose)
     site = ""
     settings: Settings | None = None
     try:
-        settings = load(common.config)
+        settings = load(None if asked.config is None else Path(asked.config))
         site = settings.site
         _log_to_file(settings)
-        result = act(settings, say)
+        result = verb.act(settings, say, asked)
     except BluegreenError as error:
-        result = _failed(command, site, error, _stored(settings))
+        result = _failed(verb.name, site, error, _stored(settings))
     except Interrupted:
-        result = _interrupted(command, site)
+        result = _interrupted(verb.name, site)
     except Exception as error:  # noqa: BLE001 the last resort: it is logged and reported
-        log.defect(f"a defect in {command}", error)
-        result = _defect(command, site, error)
+        log.defect(f"a defect in {verb.name}", error)
+        result = _defect(verb.name, site, error)
     finally:
         say.stop()
         log.flush()
-    report.show(result, as_json=common.as_json, quiet=common.quiet)
+    report.show(result, as_json=asked.as_json, quiet=asked.quiet)
     return result.exit_code
 
 
