@@ -17,10 +17,10 @@ _MEMORY = 80.0  # MB, to stay under
 
 
 def command(place: Place, pairs: int) -> Iterator[Result]:
-    typer = _timed(sys.executable, "-c", "import typer")
+    bare = _timed(sys.executable, "-c", "import argparse")
     for option in ("--version", "--help"):
-        row = Row(group="command", what=option, beside="import typer", unit="s", at_most=1.5)
-        yield alternate(pairs, row, _timed(str(COMMAND), option), typer)
+        row = Row(group="command", what=option, beside="import argparse", unit="s", at_most=1.5)
+        yield alternate(pairs, row, _timed(str(COMMAND), option), bare)
     site = _released(place)
     for verb in ("status", "history"):
         row = Row(group="command", what=verb, beside="docker ps", unit="s")
