@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -25,7 +24,6 @@ def build(engine: Engine, request: BuildRequest, say: Say) -> Built:
     request.check()
     values = request.secret_values()
     transcript = Transcript(say.line, Redactor(values.values()))
-    started = time.monotonic()
     if request.builder == "classic":
         _refuse_what_classic_gets_wrong(request, "build.builder is classic", "")
         built = _classic(engine, request, transcript, say)
@@ -40,7 +38,7 @@ def build(engine: Engine, request: BuildRequest, say: Say) -> Built:
         _refuse_what_classic_gets_wrong(request, "docker buildx is missing", _INSTALL)
         say.warn("docker buildx is missing: this is built by the classic builder")
         built = _classic(engine, request, transcript, say)
-    return replace(built, seconds=time.monotonic() - started, cached=transcript.cached)
+    return replace(built, cached=transcript.cached)
 
 
 def _classic(engine: Engine, request: BuildRequest, transcript: Transcript, say: Say) -> Built:

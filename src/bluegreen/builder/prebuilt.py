@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from bluegreen.builder.request import Built
 from bluegreen.errors import BuildFailed, EngineError, EngineUnreachable
@@ -21,7 +20,6 @@ def prebuilt(engine: Engine, ref: str, own_tag: str, pull: bool, say: Say) -> Bu
     to `ref`. Without a pull no network is needed. Raises BuildFailed where there is no such
     image or its registry refuses.
     """
-    started = time.monotonic()
     by_id = _ID.fullmatch(ref) is not None
     image = engine.image(ref) if by_id or not pull else None
     if image is None:
@@ -29,12 +27,7 @@ def prebuilt(engine: Engine, ref: str, own_tag: str, pull: bool, say: Say) -> Bu
             raise BuildFailed(f"the engine has no image with the id {ref}", hint="docker images")
         image = _pulled(engine, ref, say)
     engine.tag(image.id, own_tag)
-    return Built(
-        image_id=image.id,
-        builder="prebuilt",
-        digest=_digest(image, ref),
-        seconds=time.monotonic() - started,
-    )
+    return Built(image_id=image.id, builder="prebuilt", digest=_digest(image, ref))
 
 
 def _pulled(engine: Engine, ref: str, say: Say) -> ImageFacts:

@@ -83,7 +83,6 @@ class Built:
     image_id: str
     builder: str  # "buildx 0.13.1" | "classic" | "prebuilt"
     digest: str = ""  # repo@sha256:… where a registry gave one
-    seconds: float = 0.0
     cached: bool = False  # layers of an earlier build were taken
     warnings: tuple[str, ...] = ()
 
