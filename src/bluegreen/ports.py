@@ -9,7 +9,6 @@ adapter, then reported as what it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Protocol
 
 from bluegreen.model import (
@@ -67,26 +66,6 @@ class Engine(Protocol):
         """Make an image of one layer from a root filesystem's tar; its id.
 
         `changes` are Dockerfile lines such as `ENTRYPOINT ["caddy"]` (`docker import --change`).
-        """
-
-    def build_classic(
-        self,
-        context: Path,
-        dockerfile: Path,
-        *,
-        tag: str,
-        labels: Mapping[str, str],
-        args: Mapping[str, str],
-        target: str,
-        pull: bool,
-        no_cache: bool,
-        timeout: float,
-        say: Line,
-    ) -> str:
-        """Build with the engine's own, older builder; the image's id.
-
-        Raises BuildFailed with the last lines as evidence. The builder package decides
-        whether it may be used: it gets newer Dockerfiles wrong and says nothing.
         """
 
     def images_in_use(self) -> frozenset[str]:

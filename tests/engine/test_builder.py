@@ -1,4 +1,4 @@
-"""The builders on a real engine: what they build, how they fail, and what they never tell."""
+"""The builder on a real engine: what it builds, how it fails, and what it never tells."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ class Heard:
     """`Say` that keeps what it hears; `on_line` may act in mid-build."""
 
     lines: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     on_line: Any = None
 
     def line(self, text: str) -> None:
@@ -37,17 +36,13 @@ class Heard:
         if self.on_line is not None:
             self.on_line(text)
 
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
     def step(self, name: str) -> None:
         raise AssertionError(f"a builder begins no step: {name}")
 
     def done(self, name: str, status: str, seconds: float, text: str) -> None:
         raise AssertionError(f"a builder ends no step: {name} {status} {seconds} {text}")
 
-    def note(self, text: str) -> None:
-        self.lines.append(text)
+    note = warn = line
 
 
 @pytest.fixture
@@ -63,17 +58,6 @@ def request_(engine: DockerEngine, tmp_path: Path) -> Iterator[BuildRequest]:
     tag = f"bluegreen-test/{secrets.token_hex(4)}:1"
     yield BuildRequest(context=tmp_path, tag=tag, timeout=120)
     engine.remove_image(tag)
-
-
-@pytest.fixture
-def no_buildx(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host whose docker CLI has no plugins: they are looked for beside its configuration."""
-    folder = tmp_path_factory.mktemp("bin")
-    (folder / "docker").write_text(
-        '#!/bin/sh\necho "docker: unknown command: buildx" >&2\nexit 1\n'
-    )
-    (folder / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def write(request: BuildRequest, *lines: str) -> None:
@@ -107,15 +91,11 @@ def gone(text: str) -> bool:
     return True
 
 
-EITHER = pytest.mark.parametrize("kind", ["buildx", "classic"])
-
-
 # --- what is built ---------------------------------------------------------------------
 
 
-@EITHER
 def test_an_image_is_built_with_its_arguments_labels_and_target(
-    engine: DockerEngine, request_: BuildRequest, kind: str, client: docker.DockerClient
+    engine: DockerEngine, request_: BuildRequest, client: docker.DockerClient
 ) -> None:
     (request_.context / "page.html").write_text("hello")
     dockerfile = (
@@ -131,53 +111,45 @@ def test_an_image_is_built_with_its_arguments_labels_and_target(
     say = Heard()
 
     built = builder.build(
-        engine,
-        replace(request_, builder=kind, target="site", args={"WHO": "me"}, labels=labels),
-        say,
+        engine, replace(request_, target="site", args={"WHO": "me"}, labels=labels), say
     )
 
     image = engine.image(request_.tag)
     assert image is not None
     assert image.id == built.image_id
     assert image.labels.items() >= labels.items()
-    assert built.builder.startswith(kind)
-    assert say.lines[0].startswith(f"builder: {kind}")
+    assert built.builder.startswith("buildx ")
+    assert say.lines[0] == f"builder: {built.builder}"
     out = client.containers.run(request_.tag, ["cat", "/srv/www/who"], remove=True)
     assert out == b"made for me\n"
 
 
-@EITHER
-def test_unchanged_content_has_the_same_id(
-    engine: DockerEngine, request_: BuildRequest, kind: str
-) -> None:
+def test_unchanged_content_has_the_same_id(engine: DockerEngine, request_: BuildRequest) -> None:
     write(request_, "RUN echo same > /same")
-    asked = replace(request_, builder=kind)
 
-    first = builder.build(engine, asked, Heard())
-    second = builder.build(engine, asked, Heard())
+    first = builder.build(engine, request_, Heard())
+    second = builder.build(engine, request_, Heard())
 
     assert first.image_id == second.image_id
 
 
-@EITHER
 def test_dockerignore_keeps_files_out(
-    engine: DockerEngine, request_: BuildRequest, kind: str, client: docker.DockerClient
+    engine: DockerEngine, request_: BuildRequest, client: docker.DockerClient
 ) -> None:
     for name in ("in.txt", "out.log"):
         (request_.context / name).write_text(name)
     (request_.context / ".dockerignore").write_text("*.log\n")
     write(request_, "COPY . /srv/www/")
 
-    builder.build(engine, replace(request_, builder=kind), Heard())
+    builder.build(engine, request_, Heard())
 
     listed = client.containers.run(request_.tag, ["ls", "/srv/www"], remove=True).split()
     assert b"in.txt" in listed
     assert b"out.log" not in listed
 
 
-@EITHER
 def test_a_dockerfile_may_lie_outside_its_context(
-    engine: DockerEngine, request_: BuildRequest, kind: str, tmp_path: Path
+    engine: DockerEngine, request_: BuildRequest, tmp_path: Path
 ) -> None:
     write(request_, "COPY page.html /srv/www/")
     context = tmp_path / "site"
@@ -185,136 +157,74 @@ def test_a_dockerfile_may_lie_outside_its_context(
     (context / "page.html").write_text("hello")
     dockerfile = tmp_path / "Dockerfile"
 
-    asked = replace(request_, builder=kind, context=context, dockerfile=str(dockerfile))
+    asked = replace(request_, context=context, dockerfile=str(dockerfile))
 
     assert builder.build(engine, asked, Heard()).image_id
-
-
-# --- which builder ---------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("no_buildx")
-def test_without_buildx_classic_builds_what_it_builds_well_and_it_is_said(
-    engine: DockerEngine, request_: BuildRequest
-) -> None:
-    write(request_, "RUN echo plain > /plain")
-    say = Heard()
-
-    built = builder.build(engine, request_, say)
-
-    assert built.builder == "classic"
-    assert say.lines[0] == "builder: classic"
-    assert "docker buildx is missing" in say.warnings[0]
-
-
-@pytest.mark.usefixtures("no_buildx")
-def test_without_buildx_a_newer_dockerfile_is_refused_with_its_line(
-    engine: DockerEngine, request_: BuildRequest
-) -> None:
-    write(request_, "RUN cat <<EOF > /x", "y", "EOF")
-
-    with pytest.raises(BuildFailed, match=r"heredoc .* in line 2 of ") as raised:
-        builder.build(engine, request_, Heard())
-
-    assert "apt-get install docker-buildx" in raised.value.hint
-    assert engine.image(request_.tag) is None
-
-
-@pytest.mark.usefixtures("no_buildx")
-def test_buildx_that_is_asked_for_and_missing_is_an_error(
-    engine: DockerEngine, request_: BuildRequest
-) -> None:
-    write(request_)
-
-    with pytest.raises(BuildFailed, match="docker buildx is missing"):
-        builder.build(engine, replace(request_, builder="buildx"), Heard())
-
-
-def test_classic_that_is_asked_for_is_refused_by_the_same_scan(
-    engine: DockerEngine, request_: BuildRequest
-) -> None:
-    write(request_, "RUN --mount=type=cache,target=/c true")
-
-    with pytest.raises(BuildFailed, match="RUN --mount in line 2"):
-        builder.build(engine, replace(request_, builder="classic"), Heard())
 
 
 # --- how it fails ----------------------------------------------------------------------
 
 
-@EITHER
 def test_a_failing_step_is_named_and_its_last_lines_are_kept(
-    engine: DockerEngine, request_: BuildRequest, kind: str, client: docker.DockerClient
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     write(request_, "RUN seq 1 50; echo the-reason; exit 3")
-    before = {container.id for container in client.containers.list(all=True)}
 
     with pytest.raises(BuildFailed, match="RUN seq 1 50; echo the-reason; exit 3") as raised:
-        builder.build(engine, replace(request_, builder=kind, no_cache=True), Heard())
+        builder.build(engine, replace(request_, no_cache=True), Heard())
 
     log = raised.value.evidence["log"]
     assert len(log) <= 20
     assert any("the-reason" in line for line in log)
     assert "3" in raised.value.message
     assert engine.image(request_.tag) is None
-    of_the_build = [
-        container.name
-        for container in client.containers.list(all=True, ignore_removed=True)
-        if container.id not in before and "the-reason" in str(container.attrs["Args"])
-    ]
-    assert of_the_build == []
 
 
-@EITHER
 def test_a_mistake_in_the_dockerfile_is_told_with_its_line(
-    engine: DockerEngine, request_: BuildRequest, kind: str
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     write(request_, "RUN true", "FOO bar")
 
     with pytest.raises(BuildFailed, match=r"(?i)line 3: unknown instruction: FOO"):
-        builder.build(engine, replace(request_, builder=kind), Heard())
+        builder.build(engine, request_, Heard())
 
 
-@EITHER
 def test_a_base_image_that_cannot_be_had_fails_the_build(
-    engine: DockerEngine, request_: BuildRequest, kind: str
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     (request_.context / "Dockerfile").write_text("FROM 127.0.0.1:9/no/such:1\n")
 
     with pytest.raises(BuildFailed, match=r"127\.0\.0\.1:9"):
-        builder.build(engine, replace(request_, builder=kind), Heard())
+        builder.build(engine, request_, Heard())
 
 
-@EITHER
 def test_what_is_missing_is_named_before_anything_runs(
-    engine: DockerEngine, request_: BuildRequest, kind: str
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     say = Heard()
 
     with pytest.raises(BuildFailed, match=f"no Dockerfile at {request_.context}/Dockerfile"):
-        builder.build(engine, replace(request_, builder=kind), say)
+        builder.build(engine, request_, say)
 
     assert say.lines == []
 
 
-@EITHER
 def test_a_build_that_takes_too_long_is_stopped_with_all_its_processes(
-    engine: DockerEngine, request_: BuildRequest, kind: str
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     seconds = unique_sleep()
     write(request_, f"RUN sleep {seconds}")
 
     with pytest.raises(BuildFailed, match="took longer than 3 s, and was stopped") as raised:
-        builder.build(engine, replace(request_, builder=kind, timeout=3), Heard())
+        builder.build(engine, replace(request_, timeout=3), Heard())
 
     assert "build.timeout" in raised.value.hint
     assert gone(f"sleep {seconds}")
     assert gone(request_.tag), "a process of the builder is left"
 
 
-@EITHER
 def test_an_interrupt_stops_the_build_with_all_its_processes(
-    engine: DockerEngine, request_: BuildRequest, kind: str
+    engine: DockerEngine, request_: BuildRequest
 ) -> None:
     """Ctrl-C while a step runs, as the terminal sends it to us alone."""
     seconds = unique_sleep()
@@ -329,7 +239,7 @@ def test_an_interrupt_stops_the_build_with_all_its_processes(
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        builder.build(engine, replace(request_, builder=kind, no_cache=True), Heard())
+        builder.build(engine, replace(request_, no_cache=True), Heard())
     thread.join()
 
     assert gone(f"sleep {seconds}")

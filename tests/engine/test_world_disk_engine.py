@@ -75,13 +75,10 @@ def test_a_disk_without_room_is_seen_before_anything_is_done(world: World) -> No
     assert_whole(world.site)
 
 
-@pytest.mark.parametrize("builder", ["buildx", "classic"])
-def test_an_image_that_finds_no_room_is_a_failed_build_that_says_so(
-    world: World, builder: str
-) -> None:
+def test_an_image_that_finds_no_room_is_a_failed_build_that_says_so(world: World) -> None:
     live = world.site.live()
-    world.site.write(f"v-{builder}", files=10, config={"build": {"builder": builder}})
-    with users_of(world.site, case=f"no room for the image of {builder}"):
+    world.site.write("v-build", files=10)
+    with users_of(world.site, case="no room for the image"):
         ran = world.release_onto_a_full_disk("ledger.begin").expect(3)
         assert "no space left on device" in ran.error["message"]
         assert ran.error["hint"].startswith("free space")
@@ -89,7 +86,7 @@ def test_an_image_that_finds_no_room_is_a_failed_build_that_says_so(
         assert ran.document["debris"] == []
         assert world.site.live() == live
         world.engine.disk.free()
-        world.assert_the_next_release_heals(f"v-{builder}")
+        world.assert_the_next_release_heals("v-build")
 
 
 def test_a_container_that_finds_no_room_is_not_the_candidates_fault(

@@ -16,7 +16,6 @@ _WRITERS = {
     "commands/recover.py",  # removes what others left
     "edge/caddy/switches.py",  # staged files that nobody needs
     "edge/registry.py",  # `edge up` alone: certificates that nobody needs, and its way back
-    "engine/context.py",  # a build's context, in the temporary folder
     "state/durable.py",
     "state/folder.py",  # modes and owners; a staged key
     "state/ledger.py",  # SQLite's own journal

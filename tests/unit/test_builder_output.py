@@ -83,8 +83,6 @@ def test_only_the_end_is_kept() -> None:
         ("#6 [2/2] COPY dist/ /srv/www/\n#6 CACHED", True),
         ("#7 [build 4/5] RUN npm run build\n#7 CACHED", True),
         ("#5 [1/2] FROM docker.io/library/caddy:2\n#5 CACHED\n#6 [2/2] COPY a b\n#6 DONE", False),
-        ("Step 2/3 : COPY dist/ /srv/www/\n ---> Using cache", True),
-        ("Step 2/3 : COPY dist/ /srv/www/\n ---> 0123456789ab", False),
     ],
 )
 def test_layers_from_an_earlier_build_are_noticed(lines: str, cached: bool) -> None:

@@ -31,7 +31,6 @@ dockerfile = "Dockerfile"
 target = ""
 args = {}
 secrets = []
-builder = "auto"
 pull = false
 timeout = "15m"
 
@@ -179,6 +178,8 @@ def test_built_in_code_they_read_no_environment(monkeypatch: pytest.MonkeyPatch)
             "secrets",
             (SecretFile(id="token", src=Path("/etc/token")),),
         ),
+        ('builder = "auto"', "build", "builder", "auto"),
+        ('builder = "buildx"', "build", "builder", "buildx"),
         ('listen = [":80"]', "edge", "listen", (Listen(host_ip="", port=80),)),
         ('listen = ["[::1]:8080"]', "edge", "listen", (Listen(host_ip="::1", port=8080),)),
         ('trusted_proxies = ["10.0.0.0/8"]', "edge", "trusted_proxies", ("10.0.0.0/8",)),

@@ -1,10 +1,11 @@
 """From a Dockerfile, or from an image that others built, to an image that is a release's own.
 
-    build()      by buildx, or by the classic builder where that is safe
+    build()      by docker buildx
     prebuilt()   `--image`: pull if need be, and give it a tag of the release's own
     oci_labels() what an image says of itself
 
-Everything that goes wrong here is a BuildFailed, but for an engine that is away.
+Everything that goes wrong here is a BuildFailed, but for an engine that is away and a host
+without docker buildx.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`docker buildx build` as a child process.
 
-The SDK has no BuildKit: secrets, cache mounts and heredocs need buildx. `docker build` is
-never called: without the plugin the CLI takes the classic builder and says little.
+docker-py knows the engine's classic builder alone, which drops the body of a heredoc and says
+"Successfully built". `docker build` is never called: without the plugin it is that builder too.
 """
 
 from __future__ import annotations

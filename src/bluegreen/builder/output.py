@@ -21,7 +21,7 @@ _LAYERS_OF_WRAPPING = re.compile(
 )
 #: A step's name, and that it was not run; a base image is always taken from what is there.
 _STEP = re.compile(r"^#(\d+) \[.+?\] (?!FROM )\w")
-_CACHED = re.compile(r"^#(\d+) CACHED$|^ ---> Using cache$")
+_CACHED = re.compile(r"^#(\d+) CACHED$")
 _WARNING = re.compile(r"^(?:#\d+ )?WARN(?:ING)?:\s+(.+)$|^ - (\w+: .+)$")
 
 
@@ -66,7 +66,7 @@ class Transcript:
         elif found := _STEP.match(text):
             self._steps.add(found[1])
         elif found := _CACHED.match(text):
-            self.cached |= found[1] is None or found[1] in self._steps
+            self.cached |= found[1] in self._steps
         elif found := _FAILED.match(text):
             self.error = _LAYERS_OF_WRAPPING.sub("", found[1])
         elif found := _WARNING.match(text):

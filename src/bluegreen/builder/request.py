@@ -30,7 +30,6 @@ class BuildRequest:
     target: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
     secrets: Sequence[Secret] = ()
-    builder: str = "auto"  # auto | buildx | classic
     pull: bool = False
     no_cache: bool = False
     timeout: float = 900.0  # seconds
@@ -81,7 +80,7 @@ class BuildRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     image_id: str
-    builder: str  # "buildx 0.13.1" | "classic" | "prebuilt"
+    builder: str  # "buildx 0.13.1" | "prebuilt"
     digest: str = ""  # repo@sha256:… where a registry gave one
     cached: bool = False  # layers of an earlier build were taken
     warnings: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The engine: the only package that imports docker, requests or urllib3.
 
-`connect()` gives a `DockerEngine`, which is `ports.Engine` and what the builders need
-beside it. No vendor's type or exception leaves here.
+`connect()` gives a `DockerEngine`, which is `ports.Engine`. No vendor's type or exception
+leaves here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,6 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import InvalidConfigFile
 from docker.tls import TLSConfig
 
-from bluegreen.engine.classic import Classic
 from bluegreen.engine.containers import Containers
 from bluegreen.engine.endpoint import Endpoint, Tls, resolve
 from bluegreen.engine.images import Images
@@ -23,9 +21,6 @@ from bluegreen.engine.translate import root_cause, translated
 from bluegreen.errors import EngineUnreachable, NotFit
 from bluegreen.model import EngineFacts
 from bluegreen.ports import Line
-
-# At DEBUG urllib3 logs each URL, and a build's holds its arguments.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 
 _START = "start it: sudo systemctl start docker; or name another with DOCKER_HOST"
 
@@ -44,7 +39,7 @@ class _Client(APIClient):
         return kwargs
 
 
-class DockerEngine(Containers, Images, Classic):
+class DockerEngine(Containers, Images):
     """`ports.Engine` on a Docker engine of 20.10 or later."""
 
     def facts(self) -> EngineFacts:

@@ -1,8 +1,8 @@
 """Every exception of docker, requests and urllib3, in our words.
 
-`str(APIError)` holds the whole URL and with it the build's arguments; so do the messages
-of requests. Nothing here ever takes more of them than the engine's explanation and the
-operating system's reason, and the cause is cut off, for a traceback would print it.
+`str(APIError)` holds the whole URL; so do the messages of requests. Nothing here ever takes
+more of them than the engine's explanation and the operating system's reason, and the cause is
+cut off, for a traceback would print it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def refused(act: str, status: int, explanation: str, endpoint: str) -> EngineErr
         status = EngineError.FULL  # the engine itself says 500
     if status in _AWAY:
         return EngineUnreachable(message, hint=_start_hint(endpoint), status=status)
-    return EngineError(message, hint=hint_for(explanation), status=status)
+    return EngineError(message, hint=_hint(explanation), status=status)
 
 
 def unreachable(act: str, endpoint: str, reason: str) -> EngineUnreachable:
@@ -67,7 +67,7 @@ def unreachable(act: str, endpoint: str, reason: str) -> EngineUnreachable:
     )
 
 
-def hint_for(explanation: str) -> str:
+def _hint(explanation: str) -> str:
     for pattern, hint in _HINTS:
         if re.search(pattern, explanation, re.IGNORECASE):
             return hint

@@ -64,6 +64,15 @@ def _host_header(value: str) -> str:
     return read_hostname(value) if value else ""
 
 
+def _builder(value: object) -> object:
+    if value == "classic":
+        raise ValueError(
+            '"auto" or "buildx", which mean the same: the classic builder is gone, and docker'
+            " buildx is needed"
+        )
+    return value
+
+
 def _restart(value: object) -> object:
     if value == "always":
         raise ValueError(
@@ -155,6 +164,7 @@ Capability = Annotated[
 Tmpfs = Annotated[
     str, _matching(r"/[^:]*(:.+)?", 'an absolute path, such as "/tmp" or "/tmp:size=16m"')
 ]
+Builder = Annotated[Literal["auto", "buildx"], BeforeValidator(_builder)]
 RestartPolicy = Annotated[Literal["no", "on-failure", "unless-stopped"], BeforeValidator(_restart)]
 CheckCommand = Annotated[tuple[str, ...], Unsplit(), BeforeValidator(_check_command)]
 

@@ -21,6 +21,7 @@ from bluegreen.settings import rules
 from bluegreen.settings.checks import (
     AbsolutePath,
     AssetPattern,
+    Builder,
     Capability,
     CheckCommand,
     ContainerName,
@@ -86,8 +87,8 @@ class BuildSettings(Section):
     secrets: tuple[BuildSecretText, ...] = Field(
         default=(), description='"id=npm,env=NPM_TOKEN" or "id=npm,src=PATH", for RUN --mount'
     )
-    builder: Literal["auto", "buildx", "classic"] = Field(
-        default="auto", description="Classic only where buildx is missing and nothing needs it"
+    builder: Builder = Field(
+        default="auto", description="Kept for older files; both values mean docker buildx"
     )
     pull: bool = Field(default=False, description="Ask the registry for a newer base or image")
     timeout: PositiveDuration = Field(default=900.0, description="For the whole build or pull")

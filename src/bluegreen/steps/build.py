@@ -28,7 +28,6 @@ def build(
             target=settings.target,
             args=settings.args,
             secrets=tuple(settings.secrets),
-            builder=settings.builder,
             pull=settings.pull,
             no_cache=no_cache,
             timeout=settings.timeout,

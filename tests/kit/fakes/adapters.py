@@ -20,7 +20,7 @@ from bluegreen.artifact import media_types
 from bluegreen.edge import RunningEdge, Stored
 from bluegreen.edge.caddy.admin import Admin
 from bluegreen.edge.site import Listeners
-from bluegreen.errors import BuildFailed, EdgeError, EdgeUnreachable, EngineError
+from bluegreen.errors import EdgeError, EdgeUnreachable, EngineError
 from bluegreen.model import (
     IDLE,
     MAX_BODY,
@@ -247,9 +247,6 @@ class FakeEngine:
         for _ in tar:
             pass
         return self.add_image(ref, {}).id
-
-    def build_classic(self, *args: Any, **options: Any) -> str:
-        raise BuildFailed("the build failed: the fake engine builds nothing")
 
     def images_in_use(self) -> frozenset[str]:
         return frozenset(one.image_id for one in self.by_id.values())

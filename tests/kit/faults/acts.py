@@ -57,7 +57,7 @@ _W, _R, _O = Sort.WRITE, Sort.READ, Sort.OURS
 ACTS: Mapping[str, Mapping[str, Sort]] = {
     "engine": {
         **dict.fromkeys(("create", "start", "set_restart", "stop", "remove"), _W),
-        **dict.fromkeys(("pull", "tag", "remove_image", "import_image", "build_classic"), _W),
+        **dict.fromkeys(("pull", "tag", "remove_image", "import_image"), _W),
         **dict.fromkeys(("ensure_network", "remove_network"), _W),
         **dict.fromkeys(("facts", "inspect", "logs", "archive", "containers"), _R),
         **dict.fromkeys(("image", "images", "dangling", "images_in_use"), _R),
