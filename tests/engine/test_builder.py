@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import threading
 import time
@@ -17,11 +16,12 @@ import docker
 import pytest
 
 from bluegreen import builder
-from bluegreen.builder import BuildRequest, Built, buildx, oci_labels
+from bluegreen.builder import BuildRequest, Built, oci_labels
 from bluegreen.engine import DockerEngine, connect
 from bluegreen.errors import BuildFailed
 from bluegreen.settings.values import BuildSecret
 from kit.site import images
+from kit.site.host import Host
 
 
 @dataclass
@@ -63,6 +63,10 @@ def request_(engine: DockerEngine, tmp_path: Path) -> Iterator[BuildRequest]:
 def write(request: BuildRequest, *lines: str) -> None:
     text = "\n".join((f"FROM {images.busybox()}", *lines, ""))
     (request.context / "Dockerfile").write_text(text)
+
+
+def build(engine: DockerEngine, request: BuildRequest, say: Heard) -> Built:
+    return builder.build(builder.require(), engine, request, say)
 
 
 def unique_sleep() -> str:
@@ -110,9 +114,7 @@ def test_an_image_is_built_with_its_arguments_labels_and_target(
     labels = oci_labels(revision="abc", created="", source="", title="web", site="web")
     say = Heard()
 
-    built = builder.build(
-        engine, replace(request_, target="site", args={"WHO": "me"}, labels=labels), say
-    )
+    built = build(engine, replace(request_, target="site", args={"WHO": "me"}, labels=labels), say)
 
     image = engine.image(request_.tag)
     assert image is not None
@@ -127,8 +129,8 @@ def test_an_image_is_built_with_its_arguments_labels_and_target(
 def test_unchanged_content_has_the_same_id(engine: DockerEngine, request_: BuildRequest) -> None:
     write(request_, "RUN echo same > /same")
 
-    first = builder.build(engine, request_, Heard())
-    second = builder.build(engine, request_, Heard())
+    first = build(engine, request_, Heard())
+    second = build(engine, request_, Heard())
 
     assert first.image_id == second.image_id
 
@@ -141,7 +143,7 @@ def test_dockerignore_keeps_files_out(
     (request_.context / ".dockerignore").write_text("*.log\n")
     write(request_, "COPY . /srv/www/")
 
-    builder.build(engine, request_, Heard())
+    build(engine, request_, Heard())
 
     listed = client.containers.run(request_.tag, ["ls", "/srv/www"], remove=True).split()
     assert b"in.txt" in listed
@@ -159,7 +161,7 @@ def test_a_dockerfile_may_lie_outside_its_context(
 
     asked = replace(request_, context=context, dockerfile=str(dockerfile))
 
-    assert builder.build(engine, asked, Heard()).image_id
+    assert build(engine, asked, Heard()).image_id
 
 
 # --- how it fails ----------------------------------------------------------------------
@@ -171,7 +173,7 @@ def test_a_failing_step_is_named_and_its_last_lines_are_kept(
     write(request_, "RUN seq 1 50; echo the-reason; exit 3")
 
     with pytest.raises(BuildFailed, match="RUN seq 1 50; echo the-reason; exit 3") as raised:
-        builder.build(engine, replace(request_, no_cache=True), Heard())
+        build(engine, replace(request_, no_cache=True), Heard())
 
     log = raised.value.evidence["log"]
     assert len(log) <= 20
@@ -186,7 +188,7 @@ def test_a_mistake_in_the_dockerfile_is_told_with_its_line(
     write(request_, "RUN true", "FOO bar")
 
     with pytest.raises(BuildFailed, match=r"(?i)line 3: unknown instruction: FOO"):
-        builder.build(engine, request_, Heard())
+        build(engine, request_, Heard())
 
 
 def test_a_base_image_that_cannot_be_had_fails_the_build(
@@ -195,7 +197,7 @@ def test_a_base_image_that_cannot_be_had_fails_the_build(
     (request_.context / "Dockerfile").write_text("FROM 127.0.0.1:9/no/such:1\n")
 
     with pytest.raises(BuildFailed, match=r"127\.0\.0\.1:9"):
-        builder.build(engine, request_, Heard())
+        build(engine, request_, Heard())
 
 
 def test_what_is_missing_is_named_before_anything_runs(
@@ -204,7 +206,7 @@ def test_what_is_missing_is_named_before_anything_runs(
     say = Heard()
 
     with pytest.raises(BuildFailed, match=f"no Dockerfile at {request_.context}/Dockerfile"):
-        builder.build(engine, request_, say)
+        build(engine, request_, say)
 
     assert say.lines == []
 
@@ -216,7 +218,7 @@ def test_a_build_that_takes_too_long_is_stopped_with_all_its_processes(
     write(request_, f"RUN sleep {seconds}")
 
     with pytest.raises(BuildFailed, match="took longer than 3 s, and was stopped") as raised:
-        builder.build(engine, replace(request_, timeout=3), Heard())
+        build(engine, replace(request_, timeout=3), Heard())
 
     assert "build.timeout" in raised.value.hint
     assert gone(f"sleep {seconds}")
@@ -239,7 +241,7 @@ def test_an_interrupt_stops_the_build_with_all_its_processes(
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        builder.build(engine, replace(request_, no_cache=True), Heard())
+        build(engine, replace(request_, no_cache=True), Heard())
     thread.join()
 
     assert gone(f"sleep {seconds}")
@@ -272,7 +274,7 @@ def test_build_secrets_reach_the_step_and_nothing_else(
     )
 
     try:
-        built = builder.build(engine, asked, say)
+        built = build(engine, asked, say)
     finally:
         file.unlink()
 
@@ -302,7 +304,7 @@ def test_a_secret_that_a_failing_step_prints_stands_in_no_error(
     )
 
     with pytest.raises(BuildFailed) as raised:
-        builder.build(engine, asked, Heard())
+        build(engine, asked, Heard())
 
     assert value not in raised.value.message + str(raised.value.evidence)
     assert "***" in str(raised.value.evidence)
@@ -316,7 +318,7 @@ def test_an_image_that_the_engine_has_needs_no_network(
 ) -> None:
     local = f"bluegreen-test/{secrets.token_hex(4)}:local"
     write(request_, "RUN echo prebuilt > /x")
-    made = builder.build(engine, replace(request_, tag=local), Heard())
+    made = build(engine, replace(request_, tag=local), Heard())
     say = Heard()
     try:
         built = builder.prebuilt(engine, local, request_.tag, False, say)
@@ -340,6 +342,21 @@ def test_an_id_is_never_pulled(
         builder.prebuilt(engine, ref, request_.tag, pull, Heard())
 
 
-def test_buildx_is_here_so_that_the_tests_above_mean_something() -> None:
-    assert shutil.which("docker")
-    assert buildx.find() is not None
+# --- without buildx ----------------------------------------------------------------------
+
+
+def test_without_the_docker_command_a_release_says_so_and_takes_an_image_that_is_given(
+    host: Host, tmp_path: Path
+) -> None:
+    site = host.site()
+    image = site.image_of("v1")
+    bare = site.bluegreen.amid(PATH=str(tmp_path))
+
+    refused = bare("release", expect=7)
+    released = bare("release", "--image", image, expect=0)
+
+    assert "docker buildx" in refused.error["message"]
+    assert "apt-get install docker-buildx " in refused.error["hint"]
+    assert refused.document["steps"] == []
+    assert released.outcome == "released"
+    assert host.get(site).version == "v1"

@@ -265,7 +265,10 @@ def test_a_base_image_is_pulled_for_a_build_with_the_operators_login(
     (context / "Dockerfile").write_text(f"FROM {base}\nCOPY Dockerfile /x\n")
 
     built = builder.build(
-        engine, builder.BuildRequest(context=context, tag=own, pull=True, timeout=120), Heard()
+        builder.require(),
+        engine,
+        builder.BuildRequest(context=context, tag=own, pull=True, timeout=120),
+        Heard(),
     )
     engine.close()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen.builder import BuildRequest, oci_labels
-from bluegreen.builder.buildx import Buildx, _folder, _hint, arguments, environment
+from bluegreen.builder import BuildRequest, Buildx, oci_labels
+from bluegreen.builder.buildx import _folder, _hint, arguments, environment
 from bluegreen.errors import BuildFailed
 from bluegreen.model import EngineFacts
 from bluegreen.settings.values import BuildSecret

@@ -7,16 +7,12 @@ from collections.abc import Collection
 from bluegreen.builder import buildx
 from bluegreen.builder.output import Redactor, Transcript
 from bluegreen.builder.request import BuildRequest, Built
-from bluegreen.errors import BuildFailed, NotFit
+from bluegreen.builder.tool import Buildx
+from bluegreen.errors import BuildFailed
 from bluegreen.ports import Engine, Say
 
-_INSTALL = (
-    "sudo apt-get install docker-buildx (Debian 13, Ubuntu);"
-    " sudo apt-get install docker-buildx-plugin (Docker's own packages)"
-)
 
-
-def build(engine: Engine, request: BuildRequest, say: Say) -> Built:
+def build(tool: Buildx, engine: Engine, request: BuildRequest, say: Say) -> Built:
     """An image under `request.tag`, with its id.
 
     Says the builder's lines as they come. Raises BuildFailed with the last of them as
@@ -25,9 +21,6 @@ def build(engine: Engine, request: BuildRequest, say: Say) -> Built:
     request.check()
     values = request.secret_values()
     transcript = Transcript(say.line, Redactor(values.values()))
-    tool = buildx.find()
-    if tool is None:
-        raise NotFit("docker buildx is missing on this host", hint=_INSTALL)
     say.line(f"builder: {tool.name}")
     digests = buildx.build(tool, engine.facts(), request, values, transcript)
     return Built(

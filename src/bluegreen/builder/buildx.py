@@ -11,20 +11,17 @@ import io
 import json
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.builder.output import Transcript
 from bluegreen.builder.process import run
 from bluegreen.builder.request import BuildRequest
+from bluegreen.builder.tool import Buildx
 from bluegreen.errors import BuildFailed
 from bluegreen.model import EngineFacts
 
-_PATIENCE = 60.0  # seconds for the plugin to tell its version, on a host under load
 _FLAGS_SINCE = (0, 10)  # --provenance and --sbom
 _DIGESTS = ("containerimage.digest", "containerimage.config.digest")
 _SECRET_VARIABLE = "BLUEGREEN_BUILD_SECRET_"
@@ -51,38 +48,6 @@ _HINTS = (
     ),
 )
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Buildx:
-    docker: str  # path of the docker CLI
-    version: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return f"buildx {'.'.join(map(str, self.version))}"
-
-
-def find() -> Buildx | None:
-    """None where the docker CLI or its buildx plugin is missing."""
-    docker = shutil.which("docker")
-    if docker is None:
-        return None
-    try:
-        asked = subprocess.run(
-            [docker, "buildx", "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r"\sv?(\d+)\.(\d+)\.(\d+)", asked.stdout)
-    if asked.returncode != 0 or found is None:
-        return None
-    return Buildx(docker, tuple(map(int, found.groups())))
 
 
 def build(

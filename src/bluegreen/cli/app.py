@@ -33,7 +33,7 @@ app = Menu(
     ),
     epilog="Exit codes: 0 done, 1 findings of verify (or a defect), 2 usage or configuration,"
     " 3 build failed, 4 candidate rejected,"
-    " 5 taken back, 6 another command holds the site, 7 engine or edge not fit,"
+    " 5 taken back, 6 another command holds the site, 7 engine, edge or host not fit,"
     " 8 nothing to roll back to, 9 released but something remains, 130 interrupted.",
 )
 

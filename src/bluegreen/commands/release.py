@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bluegreen import builder
 from bluegreen.attempt import Attempt
-from bluegreen.builder import Built
 from bluegreen.builder.revision import Revision
 from bluegreen.commands.deploy import prepare, put_live
 from bluegreen.errors import ConfigError
@@ -37,13 +37,16 @@ class Ask:
 
 def release(host: Host, ask: Ask) -> Result:
     attempt = Attempt(host, "release", lambda: live_release(host))
-    with attempt, host.held("release", ask.wait) as lock:
-        attempt.holds(lock)
-        _release(host, ask, attempt)
+    with attempt:
+        tool = None if ask.image else builder.require()
+        with host.held("release", ask.wait) as lock:
+            attempt.holds(lock)
+            _release(host, ask, tool, attempt)
     return attempt.result
 
 
-def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
+def _release(host: Host, ask: Ask, tool: builder.Buildx | None, attempt: Attempt) -> None:
+    """Without a tool the image is the one that was given."""
     settings, engine = host.settings, host.engine
     spec = specs.read(
         settings.container, settings.gate, settings.freshness, settings.hosts, host.state.key()
@@ -78,7 +81,7 @@ def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
         )
         began = time.time()
         with attempt.step("build") as note:
-            new, built = _image(host, ask, plan.release)
+            new, built = _image(host, ask, tool, plan.release)
             attempt.release = new
             host.ledger.built(new)
             note.text = f"{new.image} by {built.builder}"
@@ -97,12 +100,14 @@ def _release(host: Host, ask: Ask, attempt: Attempt) -> None:
         put_live(host, attempt, undo, plan, new, spec, birth)
 
 
-def _image(host: Host, ask: Ask, release: Release) -> tuple[Release, Built]:
+def _image(
+    host: Host, ask: Ask, tool: builder.Buildx | None, release: Release
+) -> tuple[Release, builder.Built]:
     settings = host.settings.build
-    if ask.image:
+    if tool is None:
         return build.take_prebuilt(host.engine, release, ask.image, host.say, pull=settings.pull)
     return build.build(
-        host.engine, release, settings, ask.revision, host.say, no_cache=ask.no_cache
+        tool, host.engine, release, settings, ask.revision, host.say, no_cache=ask.no_cache
     )
 
 

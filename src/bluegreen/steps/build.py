@@ -12,6 +12,7 @@ from bluegreen.settings import BuildSettings
 
 
 def build(
+    tool: builder.Buildx,
     engine: Engine,
     release: Release,
     settings: BuildSettings,
@@ -21,6 +22,7 @@ def build(
     no_cache: bool,
 ) -> tuple[Release, builder.Built]:
     built = builder.build(
+        tool,
         engine,
         builder.BuildRequest(
             context=settings.context,
