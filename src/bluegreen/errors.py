@@ -80,15 +80,8 @@ class EngineError(NotFit):
     #: The status of an act that found the engine's disk full (RFC 4918, 11.5).
     FULL = 507
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int = 0,
-        evidence: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint, evidence=evidence)
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
         self.status = status
 
 

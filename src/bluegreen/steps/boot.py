@@ -69,7 +69,6 @@ def boot(
         raise Rejected(
             f"the candidate cannot be started: {error.message}",
             hint=error.hint or "correct [container] in bluegreen.toml, or the image",
-            evidence=error.evidence,
         ) from error
     return container
 
